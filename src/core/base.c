@@ -1,0 +1,117 @@
+/*
+ * base.c: errors and budgeted memory.
+ *
+ * Each allocation carries a header with its size, so that freeing gives the budget back.
+ */
+#include "base.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* The header takes one alignment unit, so that what follows it is aligned for AVX-512 and a cache line. */
+#define LT_ALIGN 64
+
+typedef struct lt_header {
+    void *base;  /* what the allocator gave */
+    size_t size; /* bytes counted against the budget */
+} lt_header;
+
+static lt_header *header_of(void *pointer)
+{
+    return (lt_header *)((char *)pointer - LT_ALIGN);
+}
+
+lt_status lt_fail(lt_env *env, lt_status status, const char *format, ...)
+{
+    va_list args;
+
+    env->error.status = status;
+    env->error.detail[0] = env->error.hint[0] = '\0';
+    va_start(args, format);
+    vsnprintf(env->error.message, sizeof env->error.message, format, args);
+    va_end(args);
+    return status;
+}
+
+lt_status lt_fail_detail(lt_env *env, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(env->error.detail, sizeof env->error.detail, format, args);
+    va_end(args);
+    return env->error.status;
+}
+
+lt_status lt_fail_hint(lt_env *env, const char *format, ...)
+{
+    va_list args;
+
+    va_start(args, format);
+    vsnprintf(env->error.hint, sizeof env->error.hint, format, args);
+    va_end(args);
+    return env->error.status;
+}
+
+lt_status lt_alloc(lt_env *env, void *out, size_t count, size_t size, const char *what)
+{
+    size_t bytes;
+    char *base, *pointer;
+
+    *(void **)out = NULL;
+    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 2 * LT_ALIGN)
+        return lt_fail(env, LT_NO_MEMORY, "%s would take more memory than can be addressed", what);
+    if (env->budget != 0 && (bytes > env->budget || env->used > env->budget - bytes)) {
+        lt_fail(env, LT_NO_MEMORY, "not enough memory for %s", what);
+        return lt_fail_detail(env, "%zu kB are needed on top of %zu kB in use; the limit is %zu kB.",
+                              bytes / 1024 + 1, env->used / 1024, env->budget / 1024);
+    }
+    base = env->alloc(env->context, bytes + 2 * LT_ALIGN);
+    if (base == NULL) {
+        lt_fail(env, LT_NO_MEMORY, "out of memory for %s", what);
+        return lt_fail_detail(env, "%zu kB were asked for, with %zu kB in use.", bytes / 1024 + 1, env->used / 1024);
+    }
+    pointer = (char *)(((uintptr_t)base + 2 * LT_ALIGN - 1) & ~(uintptr_t)(LT_ALIGN - 1));
+    header_of(pointer)->base = base;
+    header_of(pointer)->size = bytes;
+    memset(pointer, 0, bytes);
+    env->used += bytes;
+    *(void **)out = pointer;
+    return LT_OK;
+}
+
+lt_status lt_grow(lt_env *env, void *out, size_t *capacity, size_t need, size_t size, const char *what)
+{
+    void *old = *(void **)out;
+    void *grown;
+    size_t wanted = *capacity < 16 ? 16 : *capacity;
+
+    if (old != NULL && need <= *capacity)
+        return LT_OK;
+    while (wanted < need)
+        wanted = wanted > SIZE_MAX / 2 ? need : wanted * 2;
+    LT_TRY(lt_alloc(env, &grown, wanted, size, what));
+    if (old != NULL) {
+        memcpy(grown, old, *capacity * size);
+        lt_free(env, old);
+    }
+    *(void **)out = grown;
+    *capacity = wanted;
+    return LT_OK;
+}
+
+void lt_free(lt_env *env, void *pointer)
+{
+    if (pointer == NULL)
+        return;
+    env->used -= header_of(pointer)->size;
+    env->release(env->context, header_of(pointer)->base);
+}
+
+lt_status lt_poll(lt_env *env)
+{
+    if (env->cancelled(env->context))
+        return lt_fail(env, LT_CANCELLED, "cancelled");
+    return LT_OK;
+}

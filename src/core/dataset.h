@@ -1,0 +1,111 @@
+/*
+ * dataset.h: what a model is trained on.
+ *
+ * Legend: n examples, U users, I items; h outputs of the first layer.
+ *
+ * An example is (row, user, item, label, weight, offset).  A supervised dataset has only row features (user and item
+ * NULL); a recommender's has users and items, whose features are kept once per user and per item, never per example.
+ * Input columns are numbered in two groups:
+ *   dense:  [row.dense | user.dense | item.dense]
+ *   sparse: [row.sparse | user.sparse | item.sparse | U user ids if design.user_ids | I item ids if design.item_ids |
+ *            one block per cross: user_count x item_count]
+ * user or item -1 is an unknown one: it has no id column; its features may still be given (see lt_inputs).
+ */
+#ifndef LT_DATASET_H
+#define LT_DATASET_H
+
+#include "encoder.h"
+#include "option.h"
+#include "random.h"
+#include "table.h"
+
+/* The cross of one user feature's columns and one item feature's columns. Columns are those of the side's own table:
+ * dense ones as they are, sparse ones counted on behind the dense. */
+typedef struct lt_cross {
+    int32_t user_dense_first, user_dense_count, user_sparse_first, user_sparse_count;
+    int32_t item_dense_first, item_dense_count, item_sparse_first, item_sparse_count;
+    int32_t first; /* sparse input column of the block's first cell: (user column) * (item columns) + (item column) */
+} lt_cross;
+
+typedef struct lt_design {
+    int32_t row_dense, row_sparse, user_dense, user_sparse, item_dense, item_sparse;
+    int32_t users, items; /* U, I */
+    bool user_ids, item_ids;
+    int n_crosses;
+    lt_cross *cross;
+    int32_t dense, sparse; /* totals; set by lt_design_finish */
+} lt_design;
+
+/* Totals and crosses' first columns. LT_INVALID when there are more than INT32_MAX columns. */
+lt_status lt_design_finish(lt_env *env, lt_design *d);
+void lt_design_write(lt_writer *w, const lt_design *d);
+lt_status lt_design_read(lt_reader *r, lt_design *d);
+
+/* Where features come from: tables indexed by an example's row, user and item. A table may have n = 0 when its side
+ * has no columns. */
+typedef struct lt_inputs {
+    const lt_design *design;
+    const lt_table *row, *user, *item;
+} lt_inputs;
+
+/* n examples. NULL arrays mean: row: i itself plus row_first; user, item: none; weight: 1; offset: 0. */
+typedef struct lt_examples {
+    int64_t n;
+    int64_t row_first;
+    int32_t *row, *user, *item;
+    float *label, *weight;
+    float *offset; /* added to the margin while training only: the sampling correction */
+} lt_examples;
+
+/* Compressed rows: row r's columns are col[start[r] .. start[r+1]), ascending. */
+typedef struct lt_pairs {
+    int32_t rows, cols;
+    int64_t *start; /* rows + 1 */
+    int32_t *col;
+    float *val; /* NULL is all ones */
+} lt_pairs;
+
+bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col);
+
+typedef enum lt_label_kind {
+    LT_LABEL_BINARY,   /* 0 or 1 */
+    LT_LABEL_REAL,
+    LT_LABEL_IMPLICIT, /* positives only: label is 1; trainers sample negatives */
+} lt_label_kind;
+
+typedef struct lt_dataset {
+    lt_design design;
+    lt_table row, user, item;
+    lt_label_kind label_kind;
+    lt_examples train, validation; /* IMPLICIT: positives only */
+    lt_pairs seen;                 /* U x I: training pairs with a positive label (label > 0), or any pair if REAL */
+    double *item_count;            /* I: interactions in the training part; NULL when there are no items */
+} lt_dataset;
+
+lt_inputs lt_dataset_inputs(const lt_dataset *d);
+
+/*
+ * Negative sampling for implicit feedback. For each positive, `per_positive` items drawn with probability proportional
+ * to item_count^exponent (0: uniform over all I), never one in known->row(user). After 100 rejected draws a user's
+ * negative is left out (a user who has nearly everything).  The result holds positives and negatives; row and weight are
+ * copied from the positive. With correction, offset[i] = -ln(expected number of times pair i's negatives were drawn),
+ * so that the trained margin is that of the full catalogue (case-control correction: King and Zeng 2001).
+ */
+lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_examples *positives, const lt_pairs *known,
+                              int per_positive, double exponent, bool correction, lt_random *rng, lt_examples *out);
+
+/* A batch of gathered inputs: dense b x design.dense and sparse entries over design.sparse. */
+typedef struct lt_batch {
+    int b;
+    float *x;       /* b x dense */
+    int64_t *start; /* b + 1 */
+    int32_t *col;
+    float *val;
+    size_t cap_x, cap_start, cap_col, cap_val;
+} lt_batch;
+
+/* Gathers examples index[0..b) (NULL: first .. first+b-1) of ex. Unknown users and items have no entries. */
+lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
+                    lt_batch *out);
+
+#endif

@@ -1,0 +1,39 @@
+/*
+ * dictionary.h: byte strings to dense numbers 0..n-1, with counts. Used for user ids, item ids and categories.
+ *
+ * Keys are bytes. Integer ids are stored as 8 bytes big-endian with the sign bit flipped, so that byte order is
+ * numeric order; uuids as their 16 bytes; text as itself in the database's encoding.
+ * Finishing sorts by key, so that the numbering never depends on the order rows came in.
+ */
+#ifndef LT_DICTIONARY_H
+#define LT_DICTIONARY_H
+
+#include "base.h"
+
+typedef struct lt_dictionary {
+    int32_t n;
+    int64_t *start; /* n+1 offsets into bytes */
+    char *bytes;
+    double *count;  /* n; how often (or with how much weight) lt_dictionary_add saw the key */
+    /* private */
+    size_t cap_n, cap_bytes, cap_count;
+    int32_t *slot; /* open addressing, -1 empty */
+    uint32_t slots;
+    uint32_t *hash; /* n */
+    size_t cap_hash;
+} lt_dictionary;
+
+lt_status lt_dictionary_init(lt_env *env, lt_dictionary *d);
+/* Finds or adds; *number is its provisional number; adds weight to its count. LT_INVALID beyond INT32_MAX - 1 keys. */
+lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
+                            int32_t *number);
+/* -1 when absent. */
+int32_t lt_dictionary_find(const lt_dictionary *d, const void *key, int64_t length);
+const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *length);
+/*
+ * Sorts by key and drops keys whose count is below min_count. map (n old entries, from lt_alloc) gives each old number's
+ * new one, or -1 when dropped; *dropped counts those.
+ */
+lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped);
+
+#endif

@@ -1,0 +1,102 @@
+/*
+ * encoder.h: columns of rows to numbers, the same way in training and ever after.
+ *
+ * One encoder per side: the row's own columns, the user's, the item's. While fitting it keeps raw values and
+ * dictionaries; lt_encoder_finish turns them into a table and freezes the encoder. A frozen encoder encodes single
+ * rows; a category it does not know contributes nothing.
+ *
+ * Columns by kind (d dense, s sparse):
+ *   NUMBER     1 dense, standardised ((x - mean) / sd over non-NULL rows, population sd; a constant column gives 0);
+ *              NULL encodes as 0 (the mean) and sets 1 sparse "is null" column, which exists only if NULLs were seen
+ *   BOOLEAN    as NUMBER without standardising: 0 or 1; NULL encodes as 0 with the "is null" column
+ *   CATEGORY   one sparse column a category seen at least min_count times, plus "(other)" when some were rarer, plus
+ *              "(null)" when NULLs were seen.  Sorted by key.
+ *   BAG        as CATEGORY with several tokens a row, each 1 (repeats of a token add up); NULL is an empty bag
+ *   VECTOR     width dense, each standardised like NUMBER, one "is null" column for the whole
+ *   TIMESTAMP  sine and cosine of hour of day, day of week and day of year: 6 dense, and "is null" as above
+ *   DATE       the last four of those
+ * Non-finite numbers never come in: the caller has counted and refused or skipped those rows.
+ */
+#ifndef LT_ENCODER_H
+#define LT_ENCODER_H
+
+#include "dictionary.h"
+#include "table.h"
+
+typedef enum lt_kind {
+    LT_NUMBER,
+    LT_BOOLEAN,
+    LT_CATEGORY,
+    LT_BAG,
+    LT_VECTOR,
+    LT_TIMESTAMP,
+    LT_DATE,
+} lt_kind;
+
+typedef struct lt_feature {
+    const char *name;
+    lt_kind kind;
+    int32_t width;        /* dense columns; VECTOR: fixed by the first non-NULL row, 0 until then */
+    int32_t dense_first;  /* first dense column; valid once frozen */
+    int32_t sparse_first; /* first sparse column: categories, then other, then null; valid once frozen */
+    int32_t sparse_count;
+    int32_t other_column; /* sparse column of "(other)", or -1 */
+    int32_t null_column;  /* sparse column of "is null" / "(null)", or -1 */
+    double *mean, *scale; /* width; encoded = (x - mean) * scale */
+    lt_dictionary dictionary; /* CATEGORY, BAG */
+    int64_t nulls;
+} lt_feature;
+
+typedef struct lt_encoder {
+    int n_features;
+    lt_feature *feature;
+    size_t cap_features;
+    bool frozen;
+    int32_t dense, sparse; /* columns; valid once frozen */
+    int64_t n;             /* rows fitted */
+    struct lt_encoder_raw *raw; /* private, while fitting */
+    lt_table row;               /* frozen: the single row being encoded (n = 1) */
+    size_t cap_entries;
+} lt_encoder;
+
+lt_status lt_encoder_init(lt_env *env, lt_encoder *e);
+lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind kind);
+
+/*
+ * A row: begin, at most one value call per feature (bags: one per token), end. Features without a call are NULL.
+ * While fitting, end appends the row to the raw store (`lt_encoder_drop_row` instead forgets it); when frozen, it leaves
+ * the encoded row in e->row.  `feature` is the index in e->feature.
+ */
+lt_status lt_encoder_begin_row(lt_env *env, lt_encoder *e);
+lt_status lt_encode_number(lt_env *env, lt_encoder *e, int feature, double value);  /* NUMBER, BOOLEAN */
+lt_status lt_encode_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length); /* CATEGORY, BAG */
+/* A bag that is present but may be empty need not be announced. LT_INVALID naming the feature when widths differ. */
+lt_status lt_encode_vector(lt_env *env, lt_encoder *e, int feature, const double *values, int n);
+lt_status lt_encode_time(lt_env *env, lt_encoder *e, int feature, double unix_seconds); /* TIMESTAMP, DATE; UTC */
+lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e);
+void lt_encoder_drop_row(lt_encoder *e);
+
+/*
+ * Fits means, scales and dictionaries and encodes the raw rows into *out. place == NULL: row j of the input becomes
+ * row j of n_out = e->n. Else place[j] is row j's place in 0..n_out-1 or -1 to leave it out (from the fit as well);
+ * places without a row are encoded as all NULL.  The raw store is freed as it is consumed.
+ */
+lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool standardize, const int64_t *place,
+                            int64_t n_out, lt_table *out);
+
+/* The name a user reads for a column: "price", "country=Iceland", "colour is null", "embedding[3]", "ts sin(hour)". */
+lt_status lt_encoder_column_name(lt_env *env, const lt_encoder *e, bool dense, int32_t column, char *out, size_t size);
+
+/* Appends one row (e->row of a frozen encoder) to a table grown with lt_grow. */
+typedef struct lt_table_builder {
+    lt_table t;
+    size_t cap_x, cap_start, cap_col, cap_val;
+} lt_table_builder;
+lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row);
+
+void lt_encoder_write(lt_writer *w, const lt_encoder *e); /* frozen only */
+lt_status lt_encoder_read(lt_reader *r, lt_encoder *e);
+void lt_dictionary_write(lt_writer *w, const lt_dictionary *d);
+lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d);
+
+#endif

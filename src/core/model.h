@@ -1,0 +1,103 @@
+/*
+ * model.h: the algorithm interface and the trained model.
+ *
+ * A new algorithm is one file with a `const lt_algorithm` and one line in registry.c.  Everything else (SQL, options,
+ * catalog, cache, recommend, evaluate) works through this page and knows no algorithm by name.
+ *
+ * margin: the real number a model gives an example before its link; link: how margin becomes a prediction.
+ */
+#ifndef LT_MODEL_H
+#define LT_MODEL_H
+
+#include "dataset.h"
+#include "option.h"
+
+typedef enum lt_link {
+    LT_LINK_IDENTITY, /* squared and Huber loss */
+    LT_LINK_LOGISTIC, /* probability */
+    LT_LINK_EXP,      /* Poisson: expected count */
+} lt_link;
+
+double lt_link_apply(lt_link link, double margin);
+
+/* A named array of weights, rows x cols, float or double. */
+typedef struct lt_array {
+    const char *name;
+    int64_t rows, cols;
+    float *f; /* one of f and d */
+    double *d;
+} lt_array;
+
+typedef struct lt_model {
+    const struct lt_algorithm *algorithm;
+    lt_link link;
+    lt_design design;
+    int n_arrays;
+    lt_array *array;
+    size_t cap_arrays;
+} lt_model;
+
+/* Adds a zeroed array and returns it through *out. */
+lt_status lt_model_add_f32(lt_env *env, lt_model *m, const char *name, int64_t rows, int64_t cols, float **out);
+lt_status lt_model_add_f64(lt_env *env, lt_model *m, const char *name, int64_t rows, int64_t cols, double **out);
+const lt_array *lt_model_array(const lt_model *m, const char *name); /* NULL when absent */
+
+void lt_model_write(lt_writer *w, const lt_model *m);
+lt_status lt_model_read(lt_reader *r, lt_model *m); /* ends with algorithm->check */
+
+/* What training reports besides the weights. */
+typedef struct lt_fit {
+    int epochs;      /* passes made */
+    double loss;     /* mean training loss per unit of weight, penalty excluded */
+    bool converged;
+} lt_fit;
+
+/* One user, as scoring sees them. */
+typedef struct lt_subject {
+    int32_t user;              /* number in the model's user dictionary, or -1 */
+    const lt_table *features;  /* one encoded row (n = 1), or NULL for the table's own row of `user` */
+    const lt_table *row;       /* one encoded row of context, or NULL: all zero */
+    int64_t n_history;         /* items the user has, for algorithms that fold in */
+    const int32_t *history;
+    const float *history_weight; /* NULL is all ones */
+} lt_subject;
+
+/* A model made ready for scoring: what depends on items alone is computed once. Read-only afterwards. */
+typedef struct lt_scorer {
+    const lt_model *model;
+    const lt_table *user, *item; /* encoded features of known users and items */
+    void *state;                 /* the algorithm's own */
+} lt_scorer;
+
+
+typedef struct lt_algorithm {
+    const char *name;
+    const char *help;
+    bool supervised;  /* works without users and items */
+    bool recommender; /* works with them */
+    const lt_option *options;
+    int n_options;
+
+    /* Trains on data; logs through env->log once an epoch; fills model (link, design, arrays) and fit. */
+    lt_status (*train)(lt_env *env, const lt_dataset *data, const lt_options *options, lt_model *model, lt_fit *fit);
+    /* Shapes of arrays against the design: LT_CORRUPT with what is wrong. Called on every load. */
+    lt_status (*check)(lt_env *env, const lt_model *model);
+    /* margin[0..ex->n) for examples whose features are in `in`. */
+    lt_status (*predict)(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *ex, float *margin);
+    /* Fills scorer->state from scorer->model and tables. */
+    lt_status (*prepare)(lt_env *env, lt_scorer *scorer);
+    /* margin of items[0..n) (NULL: all, n = I) for one user; equals predict up to rounding. */
+    lt_status (*score)(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
+                       float *margin);
+    /*
+     * contribution[0 .. 1 + dense + sparse) of each input column to the margin of ONE example, [0] being the baseline;
+     * they sum to the margin. Linear models: coefficient * value. MLP: see mlp.c.
+     */
+    lt_status (*explain)(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *one,
+                         double *contribution);
+} lt_algorithm;
+
+extern const lt_algorithm *const lt_algorithms[]; /* NULL-terminated: the registry */
+const lt_algorithm *lt_algorithm_find(const char *name);
+
+#endif

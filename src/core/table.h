@@ -1,0 +1,26 @@
+/*
+ * table.h: encoded rows. Legend, here and everywhere: n rows, d dense columns, s sparse columns.
+ *
+ * A row is d floats plus, when s > 0, sparse entries (column, value) with columns 0..s-1 in ascending order.
+ */
+#ifndef LT_TABLE_H
+#define LT_TABLE_H
+
+#include "base.h"
+#include "codec.h"
+
+typedef struct lt_table {
+    int64_t n;
+    int32_t dense;  /* d */
+    int32_t sparse; /* s */
+    float *x;       /* n x d, row-major; NULL when d = 0 */
+    int64_t *start; /* n+1; NULL when s = 0 */
+    int32_t *col;   /* start[n] */
+    float *val;     /* start[n] */
+} lt_table;
+
+void lt_table_write(lt_writer *w, const lt_table *t);
+/* Checks everything: starts ascend, columns in range and ascending within a row, values finite. */
+lt_status lt_table_read(lt_reader *r, lt_table *t);
+
+#endif
