@@ -46,7 +46,8 @@ typedef struct lt_epoch {
 typedef struct lt_env {
     void *(*alloc)(void *context, size_t bytes); /* 16-byte aligned; NULL when there is none */
     void (*release)(void *context, void *pointer);
-    bool (*cancelled)(void *context);                    /* cheap; polled at least every few milliseconds of work */
+    /* Cheap; polled at least every few milliseconds of work. It may also not return at all (the server throws). */
+    bool (*cancelled)(void *context);
     void (*log)(void *context, const lt_epoch *epoch);   /* may be NULL */
     double (*seconds)(void *context);                    /* a monotonic clock */
     void *context;

@@ -1,0 +1,87 @@
+/*
+ * env.c: the core's environment in a backend: memory from a MemoryContext, cancelling, the clock, and errors.
+ */
+#include "longtail.h"
+
+#include "miscadmin.h"
+#include "portability/instr_time.h"
+#include "utils/memutils.h"
+
+static void *
+env_alloc(void *context, size_t bytes)
+{
+    return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+}
+
+static void
+env_release(void *context, void *pointer)
+{
+    pfree(pointer);
+}
+
+static bool
+env_cancelled(void *context)
+{
+    CHECK_FOR_INTERRUPTS();
+    return false;
+}
+
+static double
+env_seconds(void *context)
+{
+    instr_time now;
+
+    INSTR_TIME_SET_CURRENT(now);
+    return INSTR_TIME_GET_DOUBLE(now);
+}
+
+lt_env *
+ltpg_env(MemoryContext context, int budget_kb)
+{
+    lt_env *env = MemoryContextAllocZero(context, sizeof *env);
+
+    env->alloc = env_alloc;
+    env->release = env_release;
+    env->cancelled = env_cancelled;
+    env->seconds = env_seconds;
+    env->context = context;
+    env->budget = (size_t) budget_kb * 1024;
+    return env;
+}
+
+static int
+sqlstate_of(lt_status status)
+{
+    switch (status)
+    {
+        case LT_INVALID:
+            return ERRCODE_INVALID_PARAMETER_VALUE;
+        case LT_NO_MEMORY:
+            return ERRCODE_OUT_OF_MEMORY;
+        case LT_CANCELLED:
+            return ERRCODE_QUERY_CANCELED;
+        case LT_CORRUPT:
+            return ERRCODE_DATA_CORRUPTED;
+        case LT_DIVERGED:
+            return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+        case LT_UNSUPPORTED:
+            return ERRCODE_FEATURE_NOT_SUPPORTED;
+        case LT_OK:
+            break;
+    }
+    return ERRCODE_INTERNAL_ERROR;
+}
+
+void
+ltpg_raise(lt_env *env)
+{
+    const lt_error *e = &env->error;
+    bool over_budget = e->status == LT_NO_MEMORY && env->budget != 0 && e->hint[0] == '\0';
+
+    ereport(ERROR,
+            (errcode(sqlstate_of(e->status)),
+             errmsg("%s", e->message),
+             e->detail[0] != '\0' ? errdetail("%s", e->detail) : 0,
+             e->hint[0] != '\0' ? errhint("%s", e->hint) : 0,
+             over_budget ? errhint("Raise longtail.training_memory, or train on fewer rows or columns.") : 0));
+}

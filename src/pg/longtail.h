@@ -1,0 +1,46 @@
+/*
+ * longtail.h: what the adapter offers to src/api: errors, environment, options, settings.
+ *
+ * Everything here may ereport. Memory of an environment lives in the MemoryContext it was made in.
+ */
+#ifndef LONGTAIL_H
+#define LONGTAIL_H
+
+#include "postgres.h"
+
+#include "fmgr.h"
+#include "utils/jsonb.h"
+
+#include "base.h"
+#include "option.h"
+
+/* ---- settings (module.c) ---- */
+
+extern int ltpg_training_memory;   /* kB */
+extern int ltpg_cache_memory;      /* kB */
+extern int ltpg_progress_interval; /* seconds; 0 is off */
+
+/* ---- environment and errors (env.c) ---- */
+
+/*
+ * An environment over `context` with the given budget in kB (0: none). Cancelling acts from inside core calls: the
+ * poll runs CHECK_FOR_INTERRUPTS, which does not return when it throws; nothing is lost, for the core keeps
+ * nothing outside the context.
+ */
+extern lt_env *ltpg_env(MemoryContext context, int budget_kb);
+
+/* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
+extern void ltpg_raise(lt_env *env) pg_attribute_noreturn();
+#define LTPG(env, call)                                                                                              \
+    do {                                                                                                             \
+        if ((call) != LT_OK)                                                                                         \
+            ltpg_raise(env);                                                                                         \
+    } while (0)
+
+/* ---- options (options.c) ---- */
+
+/* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given for
+ * an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */
+extern void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given);
+
+#endif
