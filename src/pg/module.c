@@ -18,10 +18,10 @@ _PG_init(void)
 {
     DefineCustomIntVariable("longtail.training_memory", "Sets the most memory one training may use.",
                             "What a training needs is checked against it before it is taken.", &ltpg_training_memory,
-                            2 * 1024 * 1024, 1024, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+                            2 * 1024 * 1024, 1024, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
     DefineCustomIntVariable("longtail.cache_memory", "Sets the memory in which one session keeps models ready.",
                             "Models not used for longest go first; the one in use always stays.", &ltpg_cache_memory,
-                            1024 * 1024, 1024, INT_MAX, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
+                            1024 * 1024, 1024, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
     DefineCustomIntVariable("longtail.progress_interval", "Sets the time between progress notices while training.",
                             "0 turns them off.", &ltpg_progress_interval, 5, 0, 3600, PGC_USERSET, GUC_UNIT_S, NULL,
                             NULL, NULL);
