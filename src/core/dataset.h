@@ -9,7 +9,8 @@
  *   dense:  [row.dense | user.dense | item.dense]
  *   sparse: [row.sparse | user.sparse | item.sparse | U user ids if design.user_ids | I item ids if design.item_ids |
  *            one block per cross: user_count x item_count]
- * user or item -1 is an unknown one: it has no id column; its features may still be given (see lt_inputs).
+ * user or item -1 is an unknown one, without id column or features. A number from U (or I) on has no id column either,
+ * but its features are looked up: so a table with rows appended gives an unknown user's or item's features.
  */
 #ifndef LT_DATASET_H
 #define LT_DATASET_H
@@ -35,6 +36,13 @@ typedef struct lt_design {
     lt_cross *cross;
     int32_t dense, sparse; /* totals; set by lt_design_finish */
 } lt_design;
+
+/*
+ * The non-zero entries of one side of a cross for one row of the side's table, ascending: col counts from the block's
+ * first user (item) column. Returns how many; there is room for dense_count + the row's sparse entries. Row -1 has none.
+ */
+int64_t lt_cross_user(const lt_cross *c, const lt_table *user, int64_t row, int32_t *col, float *val);
+int64_t lt_cross_item(const lt_cross *c, const lt_table *item, int64_t row, int32_t *col, float *val);
 
 /* Totals and crosses' first columns. LT_INVALID when there are more than INT32_MAX columns. */
 lt_status lt_design_finish(lt_env *env, lt_design *d);

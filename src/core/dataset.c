@@ -1,0 +1,507 @@
+/*
+ * dataset.c: the input columns' numbering, negative sampling, and gathering examples into batches.
+ *
+ * Invariants: a gathered example's sparse columns ascend, because the groups are visited in the order of the numbering
+ * and each group's entries ascend; crosses leave out the products that are zero.
+ * Drawing from item_count^exponent uses the alias method (Walker 1977, in Vose's form, 1991): two random numbers a
+ * draw, whatever the number of items.
+ */
+#include "dataset.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MAX_REJECTED 100 /* draws before a negative is left out */
+#define POLL_EVERY 256   /* positives between polls */
+#define DESIGN_FIELDS 10
+#define CROSS_FIELDS 8 /* of lt_cross, all but `first` */
+
+/* ---- design ---- */
+
+lt_status lt_design_finish(lt_env *env, lt_design *d)
+{
+    int64_t dense = (int64_t)d->row_dense + d->user_dense + d->item_dense;
+    int64_t sparse = (int64_t)d->row_sparse + d->user_sparse + d->item_sparse;
+
+    sparse += (int64_t)(d->user_ids ? d->users : 0) + (d->item_ids ? d->items : 0);
+    for (int i = 0; i < d->n_crosses && sparse <= INT32_MAX; i++) {
+        lt_cross *c = &d->cross[i];
+        int64_t cells;
+
+        c->first = (int32_t)sparse;
+        if (__builtin_mul_overflow((int64_t)c->user_dense_count + c->user_sparse_count,
+                                   (int64_t)c->item_dense_count + c->item_sparse_count, &cells) ||
+            __builtin_add_overflow(sparse, cells, &sparse))
+            sparse = INT64_MAX;
+    }
+    if (dense > INT32_MAX || sparse > INT32_MAX) {
+        lt_fail(env, LT_INVALID, "the features encode to more than %d columns", INT32_MAX);
+        return lt_fail_hint(env, "Raise min_count, exclude a feature or a cross.");
+    }
+    d->dense = (int32_t)dense;
+    d->sparse = (int32_t)sparse;
+    return LT_OK;
+}
+
+void lt_design_write(lt_writer *w, const lt_design *d)
+{
+    int32_t fields[DESIGN_FIELDS] = {d->row_dense,   d->row_sparse, d->user_dense, d->user_sparse, d->item_dense,
+                                     d->item_sparse, d->users,      d->items,      d->user_ids,    d->item_ids};
+
+    lt_write_i32s(w, fields, DESIGN_FIELDS);
+    lt_write_i32(w, d->n_crosses);
+    for (int i = 0; i < d->n_crosses; i++) {
+        const lt_cross *c = &d->cross[i];
+        int32_t part[CROSS_FIELDS] = {c->user_dense_first, c->user_dense_count, c->user_sparse_first,
+                                      c->user_sparse_count, c->item_dense_first, c->item_dense_count,
+                                      c->item_sparse_first, c->item_sparse_count};
+
+        lt_write_i32s(w, part, CROSS_FIELDS);
+    }
+}
+
+static bool in_range(int32_t first, int32_t count, int32_t columns)
+{
+    return first >= 0 && count >= 0 && count <= columns && first <= columns - count;
+}
+
+lt_status lt_design_read(lt_reader *r, lt_design *d)
+{
+    int64_t n;
+    const int32_t *fields = lt_read_i32s(r, &n);
+    int32_t crosses = lt_read_i32(r);
+
+    memset(d, 0, sizeof *d);
+    if (r->status != LT_OK)
+        return r->status;
+    for (int64_t i = 0; i < n; i++) {
+        if (n != DESIGN_FIELDS || fields[i] < 0) {
+            lt_reader_corrupt(r, "design");
+            return r->status;
+        }
+    }
+    /* A cross takes more than one byte, which bounds the allocation. */
+    if (n != DESIGN_FIELDS || fields[8] > 1 || fields[9] > 1 || crosses < 0 || (size_t)crosses > r->n - r->at) {
+        lt_reader_corrupt(r, "design");
+        return r->status;
+    }
+    d->row_dense = fields[0];
+    d->row_sparse = fields[1];
+    d->user_dense = fields[2];
+    d->user_sparse = fields[3];
+    d->item_dense = fields[4];
+    d->item_sparse = fields[5];
+    d->users = fields[6];
+    d->items = fields[7];
+    d->user_ids = fields[8] != 0;
+    d->item_ids = fields[9] != 0;
+    d->n_crosses = crosses;
+    r->status = lt_alloc(r->env, &d->cross, (size_t)crosses, sizeof *d->cross, "the crosses");
+    for (int32_t i = 0; i < crosses && r->status == LT_OK; i++) {
+        lt_cross *c = &d->cross[i];
+        const int32_t *part = lt_read_i32s(r, &n);
+
+        if (r->status != LT_OK)
+            break;
+        if (n != CROSS_FIELDS || !in_range(part[0], part[1], d->user_dense) ||
+            !in_range(part[2], part[3], d->user_sparse) || !in_range(part[4], part[5], d->item_dense) ||
+            !in_range(part[6], part[7], d->item_sparse)) {
+            lt_reader_corrupt(r, "cross");
+            break;
+        }
+        c->user_dense_first = part[0];
+        c->user_dense_count = part[1];
+        c->user_sparse_first = part[2];
+        c->user_sparse_count = part[3];
+        c->item_dense_first = part[4];
+        c->item_dense_count = part[5];
+        c->item_sparse_first = part[6];
+        c->item_sparse_count = part[7];
+    }
+    if (r->status == LT_OK && lt_design_finish(r->env, d) != LT_OK)
+        lt_reader_corrupt(r, "design");
+    return r->status;
+}
+
+/* ---- pairs ---- */
+
+bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col)
+{
+    int64_t low, high;
+
+    if (row < 0 || row >= p->rows)
+        return false;
+    low = p->start[row];
+    high = p->start[row + 1];
+    while (low < high) {
+        int64_t middle = low + (high - low) / 2;
+
+        if (p->col[middle] < col)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < p->start[row + 1] && p->col[low] == col;
+}
+
+lt_inputs lt_dataset_inputs(const lt_dataset *d)
+{
+    return (lt_inputs){.design = &d->design, .row = &d->row, .user = &d->user, .item = &d->item};
+}
+
+/* ---- negative sampling ---- */
+
+typedef struct sampler {
+    int32_t n;     /* items */
+    double *p;     /* n: probability of each item; they sum to 1 */
+    double least;  /* the smallest positive p */
+    double *keep;  /* n: the alias table; NULL when all items are equally likely */
+    int32_t *other; /* n */
+} sampler;
+
+/* p from item_count^exponent; when no item has a count, as with exponent 0. */
+static lt_status sampler_init(lt_env *env, sampler *s, int32_t n, const double *count, double exponent)
+{
+    double total = 0;
+    int32_t *stack, low = 0, high = n; /* items below the average grow from the left, the others from the right */
+
+    memset(s, 0, sizeof *s);
+    s->n = n;
+    LT_TRY(lt_alloc(env, &s->p, (size_t)n, sizeof *s->p, "the items' sampling probabilities"));
+    for (int32_t i = 0; i < n; i++) {
+        s->p[i] = exponent == 0 || count == NULL ? 1 : count[i] > 0 ? pow(count[i], exponent) : 0;
+        total += s->p[i];
+    }
+    s->least = 1;
+    for (int32_t i = 0; i < n; i++) {
+        s->p[i] = total > 0 ? s->p[i] / total : 1.0 / n;
+        if (s->p[i] > 0 && s->p[i] < s->least)
+            s->least = s->p[i];
+    }
+    if (exponent == 0 || count == NULL || total <= 0)
+        return LT_OK;
+
+    LT_TRY(lt_alloc(env, &s->keep, (size_t)n, sizeof *s->keep, "the items' sampling probabilities"));
+    LT_TRY(lt_alloc(env, &s->other, (size_t)n, sizeof *s->other, "the items' sampling probabilities"));
+    LT_TRY(lt_alloc(env, &stack, (size_t)n, sizeof *stack, "the items' sampling probabilities"));
+    for (int32_t i = 0; i < n; i++) {
+        s->keep[i] = s->p[i] * n;
+        s->other[i] = i;
+        if (s->keep[i] < 1)
+            stack[low++] = i;
+        else
+            stack[--high] = i;
+    }
+    while (low > 0 && high < n) {
+        int32_t small = stack[--low], large = stack[high];
+
+        s->other[small] = large;
+        s->keep[large] -= 1 - s->keep[small];
+        if (s->keep[large] < 1) {
+            high++;
+            stack[low++] = large;
+        }
+    }
+    /* What is left is 1 but for rounding. */
+    while (low > 0)
+        s->keep[stack[--low]] = 1;
+    while (high < n)
+        s->keep[stack[high++]] = 1;
+    lt_free(env, stack);
+    return LT_OK;
+}
+
+static void sampler_free(lt_env *env, sampler *s)
+{
+    lt_free(env, s->p);
+    lt_free(env, s->keep);
+    lt_free(env, s->other);
+}
+
+static int32_t sampler_draw(const sampler *s, lt_random *rng)
+{
+    int32_t i = (int32_t)lt_random_below(rng, s->n);
+
+    return s->keep == NULL || lt_random_uniform(rng) < s->keep[i] ? i : s->other[i];
+}
+
+/*
+ * rate[u] = per_positive * (positives of u) / (probability of the items u does not have): times p[i], the expected number
+ * of times pair (u, i) was drawn. Unknown users share rate[U].
+ */
+static lt_status sampling_rates(lt_env *env, const sampler *s, const lt_examples *positives, const lt_pairs *known,
+                                int per_positive, int32_t users, double **out)
+{
+    double *rate;
+
+    LT_TRY(lt_alloc(env, &rate, (size_t)users + 1, sizeof *rate, "the users' sampling rates"));
+    for (int64_t i = 0; i < positives->n; i++) {
+        int32_t u = positives->user == NULL ? -1 : positives->user[i];
+
+        rate[u < 0 || u >= users ? users : u] += per_positive;
+    }
+    for (int32_t u = 0; u < users; u++) {
+        double left = 1;
+
+        if (u < known->rows)
+            for (int64_t k = known->start[u]; k < known->start[u + 1]; k++)
+                left -= s->p[known->col[k]];
+        /* A user who has everything has no negatives to correct for; rounding must not make the rate infinite. */
+        rate[u] /= left > s->least ? left : s->least;
+    }
+    *out = rate;
+    return LT_OK;
+}
+
+lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_examples *positives, const lt_pairs *known,
+                              int per_positive, double exponent, bool correction, lt_random *rng, lt_examples *out)
+{
+    const char *what = "the sampled negatives";
+    bool rows = positives->row != NULL || d->design.row_dense > 0 || d->design.row_sparse > 0;
+    size_t most;
+    sampler s;
+    double *rate = NULL;
+    int64_t at = 0;
+
+    memset(out, 0, sizeof *out);
+    if (positives->n > 0 && (d->design.items <= 0 || positives->item == NULL))
+        return lt_fail(env, LT_INVALID, "negatives cannot be sampled without items");
+    if (__builtin_mul_overflow((size_t)positives->n, (size_t)per_positive + 1, &most))
+        return lt_fail(env, LT_NO_MEMORY, "%s would take more memory than can be addressed", what);
+    if (rows)
+        LT_TRY(lt_alloc(env, &out->row, most, sizeof *out->row, what));
+    if (positives->user != NULL)
+        LT_TRY(lt_alloc(env, &out->user, most, sizeof *out->user, what));
+    LT_TRY(lt_alloc(env, &out->item, most, sizeof *out->item, what));
+    LT_TRY(lt_alloc(env, &out->label, most, sizeof *out->label, what));
+    if (positives->weight != NULL)
+        LT_TRY(lt_alloc(env, &out->weight, most, sizeof *out->weight, what));
+    if (correction)
+        LT_TRY(lt_alloc(env, &out->offset, most, sizeof *out->offset, what));
+    LT_TRY(sampler_init(env, &s, d->design.items, d->item_count, exponent));
+    if (correction)
+        LT_TRY(sampling_rates(env, &s, positives, known, per_positive, d->design.users, &rate));
+
+    for (int64_t i = 0; i < positives->n; i++) {
+        int32_t u = positives->user == NULL ? -1 : positives->user[i];
+        bool has_all = u >= 0 && u < known->rows && known->start[u + 1] - known->start[u] >= s.n;
+
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        for (int k = 0; k <= per_positive; k++) {
+            int32_t item = positives->item[i];
+            int rejected = 0;
+
+            if (k > 0) {
+                if (has_all)
+                    break;
+                while (lt_pairs_has(known, u, item = sampler_draw(&s, rng)) && ++rejected < MAX_REJECTED)
+                    ;
+                if (rejected == MAX_REJECTED)
+                    continue;
+            }
+            if (rows)
+                out->row[at] = positives->row != NULL ? positives->row[i] : (int32_t)(positives->row_first + i);
+            if (out->user != NULL)
+                out->user[at] = u;
+            out->item[at] = item;
+            out->label[at] = k == 0;
+            if (out->weight != NULL)
+                out->weight[at] = positives->weight[i];
+            if (correction) {
+                double p = item >= 0 ? s.p[item] : 0;
+
+                /* A positive the sampler cannot draw (no count) is taken for the rarest one it can. */
+                p = p > 0 ? p : s.least;
+                p *= rate[u < 0 || u >= d->design.users ? d->design.users : u];
+                out->offset[at] = p > 0 ? (float)-log(p) : 0; /* 0: nothing is drawn with per_positive = 0 */
+            }
+            at++;
+        }
+    }
+    out->n = at;
+    sampler_free(env, &s);
+    lt_free(env, rate);
+    return LT_OK;
+}
+
+/* ---- gathering ---- */
+
+static int64_t cross_side(const lt_table *t, int64_t row, int32_t dense_first, int32_t dense_count,
+                          int32_t sparse_first, int32_t sparse_count, int32_t *col, float *val)
+{
+    int64_t n = 0;
+
+    if (row < 0)
+        return 0;
+    for (int32_t j = 0; j < dense_count; j++) {
+        float v = t->x[row * t->dense + dense_first + j];
+
+        if (v != 0) {
+            col[n] = j;
+            val[n++] = v;
+        }
+    }
+    if (sparse_count > 0) {
+        for (int64_t k = t->start[row]; k < t->start[row + 1]; k++) {
+            int32_t j = t->col[k] - sparse_first;
+
+            if (j >= 0 && j < sparse_count && t->val[k] != 0) {
+                col[n] = dense_count + j;
+                val[n++] = t->val[k];
+            }
+        }
+    }
+    return n;
+}
+
+int64_t lt_cross_user(const lt_cross *c, const lt_table *user, int64_t row, int32_t *col, float *val)
+{
+    return cross_side(user, row, c->user_dense_first, c->user_dense_count, c->user_sparse_first, c->user_sparse_count,
+                      col, val);
+}
+
+int64_t lt_cross_item(const lt_cross *c, const lt_table *item, int64_t row, int32_t *col, float *val)
+{
+    return cross_side(item, row, c->item_dense_first, c->item_dense_count, c->item_sparse_first, c->item_sparse_count,
+                      col, val);
+}
+
+static int64_t entries_of(const lt_table *t, int64_t row)
+{
+    return row >= 0 && t->sparse > 0 ? t->start[row + 1] - t->start[row] : 0;
+}
+
+/* Room for `more` entries behind the first n. */
+static lt_status reserve(lt_env *env, lt_batch *out, int64_t n, int64_t more)
+{
+    LT_TRY(lt_grow(env, &out->col, &out->cap_col, (size_t)(n + more), sizeof *out->col, "a batch's entries"));
+    return lt_grow(env, &out->val, &out->cap_val, (size_t)(n + more), sizeof *out->val, "a batch's entries");
+}
+
+static int64_t append(lt_batch *out, int64_t n, const lt_table *t, int64_t row, int32_t first)
+{
+    if (row < 0 || t->sparse == 0)
+        return n;
+    for (int64_t k = t->start[row]; k < t->start[row + 1]; k++, n++) {
+        out->col[n] = first + t->col[k];
+        out->val[n] = t->val[k];
+    }
+    return n;
+}
+
+static lt_status append_cross(lt_env *env, lt_batch *out, int64_t *n, const lt_inputs *in, const lt_cross *c, int64_t u,
+                              int64_t i)
+{
+    int64_t most_u = c->user_dense_count + entries_of(in->user, u);
+    int64_t most_i = c->item_dense_count + entries_of(in->item, i);
+    int32_t width = c->item_dense_count + c->item_sparse_count;
+    int64_t users, items, at = *n, at_u, at_i;
+
+    /* The two sides are listed at the far end of the arrays while their products are written in front. */
+    LT_TRY(reserve(env, out, *n, most_u * most_i + most_u + most_i));
+    at_u = *n + most_u * most_i;
+    at_i = at_u + most_u;
+    users = lt_cross_user(c, in->user, u, out->col + at_u, out->val + at_u);
+    items = lt_cross_item(c, in->item, i, out->col + at_i, out->val + at_i);
+    for (int64_t a = at_u; a < at_u + users; a++) {
+        for (int64_t b = at_i; b < at_i + items; b++, at++) {
+            out->col[at] = c->first + out->col[a] * width + out->col[b];
+            out->val[at] = out->val[a] * out->val[b];
+        }
+    }
+    *n = at;
+    return LT_OK;
+}
+
+static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int64_t u, int64_t i, lt_batch *out,
+                               int64_t *n)
+{
+    const lt_design *d = in->design;
+    int32_t ids = d->row_sparse + d->user_sparse + d->item_sparse;
+
+    /* A side without columns has no table to look into. */
+    LT_TRY(reserve(env, out, *n, (d->row_sparse > 0 ? entries_of(in->row, r) : 0) +
+                                     (d->user_sparse > 0 ? entries_of(in->user, u) : 0) +
+                                     (d->item_sparse > 0 ? entries_of(in->item, i) : 0) + 2));
+    if (d->row_sparse > 0)
+        *n = append(out, *n, in->row, r, 0);
+    if (d->user_sparse > 0)
+        *n = append(out, *n, in->user, u, d->row_sparse);
+    if (d->item_sparse > 0)
+        *n = append(out, *n, in->item, i, d->row_sparse + d->user_sparse);
+    if (d->user_ids && u >= 0 && u < d->users) {
+        out->col[*n] = ids + (int32_t)u;
+        out->val[(*n)++] = 1;
+    }
+    if (d->user_ids)
+        ids += d->users;
+    if (d->item_ids && i >= 0 && i < d->items) {
+        out->col[*n] = ids + (int32_t)i;
+        out->val[(*n)++] = 1;
+    }
+    for (int c = 0; c < d->n_crosses && u >= 0 && i >= 0; c++)
+        LT_TRY(append_cross(env, out, n, in, &d->cross[c], u, i));
+    return LT_OK;
+}
+
+static void gather_dense(float *x, const lt_table *t, int64_t row, int32_t width)
+{
+    if (width == 0)
+        return;
+    if (row >= 0)
+        memcpy(x, t->x + row * width, (size_t)width * sizeof *x);
+    else
+        memset(x, 0, (size_t)width * sizeof *x);
+}
+
+/* Dense columns of the row's own only. */
+static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b, float *x)
+{
+    int32_t width = in->design->dense;
+    const float *from = in->row->x;
+
+    if (index == NULL && ex->row == NULL) {
+        memcpy(x, from + (ex->row_first + first) * width, (size_t)b * (size_t)width * sizeof *x);
+        return;
+    }
+    for (int k = 0; k < b; k++, x += width) {
+        int64_t e = index == NULL ? first + k : index[k];
+        int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
+
+        memcpy(x, from + row * width, (size_t)width * sizeof *x);
+    }
+}
+
+lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
+                    lt_batch *out)
+{
+    const lt_design *d = in->design;
+    int64_t n = 0;
+
+    LT_TRY(lt_grow(env, &out->x, &out->cap_x, (size_t)b * (size_t)d->dense, sizeof *out->x, "a batch"));
+    LT_TRY(lt_grow(env, &out->start, &out->cap_start, (size_t)b + 1, sizeof *out->start, "a batch"));
+    out->b = b;
+    out->start[0] = 0;
+    if (d->sparse == 0 && d->dense == d->row_dense) {
+        if (d->dense > 0)
+            gather_rows(in, ex, index, first, b, out->x);
+        memset(out->start, 0, ((size_t)b + 1) * sizeof *out->start);
+        return LT_OK;
+    }
+    for (int k = 0; k < b; k++) {
+        int64_t e = index == NULL ? first + k : index[k];
+        int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
+        int64_t user = ex->user == NULL ? -1 : ex->user[e];
+        int64_t item = ex->item == NULL ? -1 : ex->item[e];
+        float *x = out->x + (int64_t)k * d->dense;
+
+        gather_dense(x, in->row, row, d->row_dense);
+        gather_dense(x + d->row_dense, in->user, user, d->user_dense);
+        gather_dense(x + d->row_dense + d->user_dense, in->item, item, d->item_dense);
+        if (d->sparse > 0)
+            LT_TRY(gather_sparse(env, in, row, user, item, out, &n));
+        out->start[k + 1] = n;
+    }
+    return LT_OK;
+}
