@@ -8,7 +8,7 @@
 #ifndef LT_DICTIONARY_H
 #define LT_DICTIONARY_H
 
-#include "base.h"
+#include "codec.h"
 
 typedef struct lt_dictionary {
     int32_t n;
@@ -35,5 +35,9 @@ const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *l
  * new one, or -1 when dropped; *dropped counts those.
  */
 lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped);
+
+/* Finished ones only: reading checks that the keys ascend. */
+void lt_dictionary_write(lt_writer *w, const lt_dictionary *d);
+lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d);
 
 #endif

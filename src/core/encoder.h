@@ -87,16 +87,7 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
 /* The name a user reads for a column: "price", "country=Iceland", "colour is null", "embedding[3]", "ts sin(hour)". */
 lt_status lt_encoder_column_name(lt_env *env, const lt_encoder *e, bool dense, int32_t column, char *out, size_t size);
 
-/* Appends one row (e->row of a frozen encoder) to a table grown with lt_grow. */
-typedef struct lt_table_builder {
-    lt_table t;
-    size_t cap_x, cap_start, cap_col, cap_val;
-} lt_table_builder;
-lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row);
-
 void lt_encoder_write(lt_writer *w, const lt_encoder *e); /* frozen only */
 lt_status lt_encoder_read(lt_reader *r, lt_encoder *e);
-void lt_dictionary_write(lt_writer *w, const lt_dictionary *d);
-lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d);
 
 #endif

@@ -19,6 +19,13 @@ typedef struct lt_table {
     float *val;     /* start[n] */
 } lt_table;
 
+/* Appends one row (a table with n = 1 and the same columns each time) to a table grown with lt_grow. */
+typedef struct lt_table_builder {
+    lt_table t;
+    size_t cap_x, cap_start, cap_col, cap_val;
+} lt_table_builder;
+lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row);
+
 void lt_table_write(lt_writer *w, const lt_table *t);
 /* Checks everything: starts ascend, columns in range and ascending within a row, values finite. */
 lt_status lt_table_read(lt_reader *r, lt_table *t);

@@ -1,0 +1,114 @@
+/*
+ * table.c: encoded rows: growing, storing and checking them.
+ *
+ * Invariants, checked on reading: start[0] = 0, starts ascend, start[n] entries, columns in 0..s-1 and strictly ascending
+ * within a row, every value finite.
+ */
+#include "table.h"
+
+#include <math.h>
+#include <string.h>
+
+lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row)
+{
+    lt_table *t = &b->t;
+    size_t d = (size_t)one_row->dense, n = (size_t)t->n;
+    size_t at, more;
+
+    t->dense = one_row->dense;
+    t->sparse = one_row->sparse;
+    if (d > 0) {
+        LT_TRY(lt_grow(env, &t->x, &b->cap_x, (n + 1) * d, sizeof *t->x, "the encoded rows"));
+        memcpy(t->x + n * d, one_row->x, d * sizeof *t->x);
+    }
+    if (t->sparse > 0) {
+        LT_TRY(lt_grow(env, &t->start, &b->cap_start, n + 2, sizeof *t->start, "the encoded rows"));
+        at = (size_t)t->start[n];
+        more = (size_t)one_row->start[1];
+        LT_TRY(lt_grow(env, &t->col, &b->cap_col, at + more, sizeof *t->col, "the encoded rows"));
+        LT_TRY(lt_grow(env, &t->val, &b->cap_val, at + more, sizeof *t->val, "the encoded rows"));
+        if (more > 0) {
+            memcpy(t->col + at, one_row->col, more * sizeof *t->col);
+            memcpy(t->val + at, one_row->val, more * sizeof *t->val);
+        }
+        t->start[n + 1] = (int64_t)(at + more);
+    }
+    t->n++;
+    return LT_OK;
+}
+
+void lt_table_write(lt_writer *w, const lt_table *t)
+{
+    int64_t entries = t->sparse > 0 && t->start != NULL ? t->start[t->n] : 0;
+    int64_t none = 0;
+
+    lt_write_i64(w, t->n);
+    lt_write_i32(w, t->dense);
+    lt_write_i32(w, t->sparse);
+    lt_write_f32s(w, t->x, t->n * t->dense);
+    if (t->sparse == 0)
+        return;
+    /* an empty table that never grew has no start array */
+    lt_write_i64s(w, t->start != NULL ? t->start : &none, t->n + 1);
+    lt_write_i32s(w, t->col, entries);
+    lt_write_f32s(w, t->val, entries);
+}
+
+static bool all_finite(const float *v, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return false;
+    return true;
+}
+
+static void check_entries(lt_reader *r, const lt_table *t)
+{
+    for (int64_t i = 0; i < t->n; i++) {
+        int32_t before = -1;
+
+        if (t->start[i + 1] < t->start[i] || t->start[i + 1] > t->start[t->n]) {
+            lt_reader_corrupt(r, "rows of a table overlap");
+            return;
+        }
+        for (int64_t k = t->start[i]; k < t->start[i + 1]; k++) {
+            if (t->col[k] <= before || t->col[k] >= t->sparse) {
+                lt_reader_corrupt(r, "a table's column is out of range");
+                return;
+            }
+            before = t->col[k];
+        }
+    }
+}
+
+lt_status lt_table_read(lt_reader *r, lt_table *t)
+{
+    int64_t cells, values, starts, cols;
+
+    memset(t, 0, sizeof *t);
+    t->n = lt_read_i64(r);
+    t->dense = lt_read_i32(r);
+    t->sparse = lt_read_i32(r);
+    t->x = lt_read_f32s(r, &values);
+    if (r->status == LT_OK && (t->n < 0 || t->dense < 0 || t->sparse < 0 ||
+                               __builtin_mul_overflow(t->n, (int64_t)t->dense, &cells) || cells != values))
+        lt_reader_corrupt(r, "a table's size does not fit its values");
+    if (r->status == LT_OK && !all_finite(t->x, values))
+        lt_reader_corrupt(r, "a table's value is not finite");
+    if (r->status == LT_OK && t->sparse > 0) {
+        t->start = lt_read_i64s(r, &starts);
+        t->col = lt_read_i32s(r, &cols);
+        t->val = lt_read_f32s(r, &values);
+        if (r->status == LT_OK && (starts == 0 || starts - 1 != t->n || t->start[0] != 0 ||
+                                   t->start[t->n] != cols || cols != values))
+            lt_reader_corrupt(r, "a table's rows do not fit its entries");
+        if (r->status == LT_OK)
+            check_entries(r, t);
+        if (r->status == LT_OK && !all_finite(t->val, values))
+            lt_reader_corrupt(r, "a table's value is not finite");
+    }
+    /* so that a caller who forgets the status finds no rows */
+    if (r->status != LT_OK)
+        memset(t, 0, sizeof *t);
+    return r->status;
+}
