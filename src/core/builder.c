@@ -1,0 +1,403 @@
+/*
+ * builder.c: splitting, ordering and combining rows.
+ *
+ * All sorts are stable counting sorts over dense numbers, so that building is linear in the rows and the result depends
+ * only on the ids and, among rows of one pair, on their order.
+ */
+#include "builder.h"
+
+#include <math.h>
+#include <string.h>
+
+void lt_builder_init(lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options)
+{
+    memset(b, 0, sizeof *b);
+    b->bundle = bundle;
+    b->frozen = frozen;
+    b->pairs = lt_bundle_is_recommender(bundle);
+    b->seed = (uint64_t)lt_option_int(options, "seed");
+}
+
+/* A random split looks at a row's ids alone, so that all rows of a pair fall on one side in every version. */
+static float draw_lot(const lt_builder *b, const lt_row *row)
+{
+    uint64_t hash;
+
+    if (b->pairs) {
+        hash = lt_hash_bytes(row->user, row->user_length, b->seed);
+        hash = lt_hash_bytes(row->item, row->item_length, hash);
+    } else {
+        hash = lt_hash_bytes(&b->n, sizeof b->n, b->seed);
+    }
+    return (float)(hash >> 40) * 0x1.0p-24f;
+}
+
+static lt_status number_of(lt_env *env, const lt_builder *b, lt_dictionary *d, const void *key, int64_t length,
+                           int32_t *number)
+{
+    if (b->frozen) {
+        *number = lt_dictionary_find(d, key, length);
+        return LT_OK;
+    }
+    return lt_dictionary_add(env, d, key, length, 1, number);
+}
+
+lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row)
+{
+    size_t need = (size_t)b->n + 1;
+
+    if (b->n >= INT32_MAX - 1)
+        return lt_fail(env, LT_INVALID, "more than %d rows", INT32_MAX - 1);
+    if (b->pairs) {
+        LT_TRY(lt_grow(env, &b->user, &b->cap_user, need, sizeof(int32_t), "the users of rows"));
+        LT_TRY(lt_grow(env, &b->item, &b->cap_item, need, sizeof(int32_t), "the items of rows"));
+        LT_TRY(number_of(env, b, &b->bundle->users, row->user, row->user_length, &b->user[b->n]));
+        LT_TRY(number_of(env, b, &b->bundle->items, row->item, row->item_length, &b->item[b->n]));
+    }
+    if (b->has_label) {
+        LT_TRY(lt_grow(env, &b->label, &b->cap_label, need, sizeof(float), "the labels"));
+        b->label[b->n] = (float)row->label;
+    }
+    if (b->has_weight) {
+        LT_TRY(lt_grow(env, &b->weight, &b->cap_weight, need, sizeof(float), "the weights"));
+        b->weight[b->n] = (float)row->weight;
+    }
+    if (b->has_time) {
+        LT_TRY(lt_grow(env, &b->time, &b->cap_time, need, sizeof(double), "the times"));
+        b->time[b->n] = row->time;
+    }
+    LT_TRY(lt_grow(env, &b->lot, &b->cap_lot, need, sizeof(float), "the split"));
+    b->lot[b->n] = draw_lot(b, row);
+    if (b->frozen && b->bundle->row_encoder.n_features > 0)
+        LT_TRY(lt_table_append(env, &b->rows, &b->bundle->row_encoder.row));
+    b->n++;
+    return LT_OK;
+}
+
+static lt_status renumber(lt_env *env, lt_dictionary *d, int32_t *numbers, int64_t n)
+{
+    int32_t *map, dropped;
+
+    LT_TRY(lt_dictionary_finish(env, d, 0, &map, &dropped));
+    for (int64_t i = 0; i < n; i++)
+        numbers[i] = map[numbers[i]];
+    lt_free(env, map);
+    return LT_OK;
+}
+
+lt_status lt_builder_number_ids(lt_env *env, lt_builder *b)
+{
+    LT_TRY(renumber(env, &b->bundle->users, b->user, b->n));
+    return renumber(env, &b->bundle->items, b->item, b->n);
+}
+
+/* order[0..n) stably rearranged by key[order[i]] in -1 .. range-1. */
+static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *key, int32_t range)
+{
+    int64_t *at;
+    int32_t *sorted;
+
+    LT_TRY(lt_alloc(env, &at, (size_t)range + 2, sizeof *at, "sorting rows"));
+    LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "sorting rows"));
+    for (int64_t i = 0; i < n; i++)
+        at[key[i] + 2]++;
+    for (int64_t i = 1; i < range + 2; i++)
+        at[i] += at[i - 1]; /* at[k + 1] becomes where key k starts, keys starting at -1 */
+    for (int64_t i = 0; i < n; i++)
+        sorted[at[key[order[i]] + 1]++] = order[i];
+    memcpy(order, sorted, (size_t)n * sizeof *order);
+    lt_free(env, sorted);
+    lt_free(env, at);
+    return LT_OK;
+}
+
+/* The k-th smallest of v[0..n), by quickselect; v is rearranged. */
+static double kth_smallest(double *v, int64_t n, int64_t k)
+{
+    int64_t low = 0, high = n - 1;
+
+    while (low < high) {
+        double pivot = v[low + (high - low) / 2];
+        int64_t i = low, j = high;
+
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i <= j) {
+                double t = v[i];
+
+                v[i++] = v[j];
+                v[j--] = t;
+            }
+        }
+        if (k <= j)
+            high = j;
+        else if (k >= i)
+            low = i;
+        else
+            break;
+    }
+    return v[k];
+}
+
+/* held_out[i] = 1 for validation rows. All training when either part would be empty. */
+static lt_status split_rows(lt_env *env, const lt_builder *b, const lt_options *options, int32_t *held_out)
+{
+    double fraction = lt_option_float(options, "validation_fraction");
+    bool by_time = lt_option_is(options, "split", "time") || (lt_option_is(options, "split", "auto") && b->has_time);
+    int64_t n_held_out = 0;
+
+    if (lt_option_is(options, "split", "none") || fraction == 0 || b->n < 2)
+        return LT_OK;
+    if (by_time && !b->has_time) {
+        lt_fail(env, LT_INVALID, "a split by time needs a time column");
+        return lt_fail_hint(env, "Name it in time_column, or use \"split\": \"random\".");
+    }
+    if (by_time) {
+        int64_t cut_at = (int64_t)floor((1 - fraction) * (double)b->n) - 1;
+        double *sorted, cut;
+
+        LT_TRY(lt_alloc(env, &sorted, (size_t)b->n, sizeof *sorted, "the split by time"));
+        memcpy(sorted, b->time, (size_t)b->n * sizeof *sorted);
+        cut = kth_smallest(sorted, b->n, cut_at < 0 ? 0 : cut_at);
+        lt_free(env, sorted);
+        for (int64_t i = 0; i < b->n; i++)
+            n_held_out += held_out[i] = b->time[i] > cut;
+    } else {
+        for (int64_t i = 0; i < b->n; i++)
+            n_held_out += held_out[i] = b->lot[i] < (float)fraction;
+    }
+    if (n_held_out == b->n)
+        memset(held_out, 0, (size_t)b->n * sizeof *held_out);
+    return LT_OK;
+}
+
+typedef enum combination { KEEP, SUM, MEAN, MAX, LAST } combination;
+
+static combination combination_of(const lt_builder *b, const lt_options *options)
+{
+    if (lt_option_is(options, "duplicates", "auto"))
+        return b->has_label ? KEEP : SUM;
+    if (lt_option_is(options, "duplicates", "sum"))
+        return SUM;
+    if (lt_option_is(options, "duplicates", "mean"))
+        return MEAN;
+    if (lt_option_is(options, "duplicates", "max"))
+        return MAX;
+    if (lt_option_is(options, "duplicates", "last"))
+        return LAST;
+    return KEEP;
+}
+
+/* One value of rows order[from..to) of one pair; `last` is the row that stands for them. */
+static float combine(combination how, const float *value, const int32_t *order, int64_t from, int64_t to, int32_t last)
+{
+    double sum = 0;
+    float max = value[order[from]];
+
+    if (how == LAST)
+        return value[last];
+    for (int64_t i = from; i < to; i++) {
+        sum += value[order[i]];
+        max = value[order[i]] > max ? value[order[i]] : max;
+    }
+    return how == MAX ? max : (float)(how == MEAN ? sum / (double)(to - from) : sum);
+}
+
+/* The end of the run of rows that are combined with order[from]. Rows of unknown ids stay apart. */
+static int64_t run_end(const lt_builder *b, const int32_t *order, const int32_t *held_out, int64_t from)
+{
+    int32_t first = order[from];
+    int64_t to = from + 1;
+
+    if (b->user[first] < 0 || b->item[first] < 0)
+        return to;
+    while (to < b->n && b->user[order[to]] == b->user[first] && b->item[order[to]] == b->item[first] &&
+           held_out[order[to]] == held_out[first])
+        to++;
+    return to;
+}
+
+static int32_t last_of(const lt_builder *b, const int32_t *order, int64_t from, int64_t to)
+{
+    int32_t last = order[to - 1];
+
+    for (int64_t i = to - 1; b->has_time && i >= from; i--)
+        if (b->time[order[i]] > b->time[last])
+            last = order[i];
+    return last;
+}
+
+/* Combines in place: order[0..result) are the rows that stay, their label and weight the combined ones. */
+static int64_t combine_rows(lt_builder *b, combination how, int32_t *order, const int32_t *held_out)
+{
+    int64_t kept = 0;
+
+    for (int64_t from = 0, to; from < b->n; from = to) {
+        int32_t last;
+
+        to = run_end(b, order, held_out, from);
+        last = last_of(b, order, from, to);
+        if (b->has_label)
+            b->label[last] = combine(how, b->label, order, from, to, last);
+        if (b->has_weight)
+            b->weight[last] = combine(how, b->weight, order, from, to, last);
+        order[kept++] = last;
+    }
+    return kept;
+}
+
+static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *order, int64_t first, int64_t n,
+                               lt_examples *out)
+{
+    memset(out, 0, sizeof *out);
+    out->n = n;
+    out->row_first = first;
+    LT_TRY(lt_alloc(env, &out->label, (size_t)n, sizeof(float), "the labels"));
+    if (b->pairs) {
+        LT_TRY(lt_alloc(env, &out->user, (size_t)n, sizeof(int32_t), "the users of rows"));
+        LT_TRY(lt_alloc(env, &out->item, (size_t)n, sizeof(int32_t), "the items of rows"));
+    }
+    if (b->has_weight)
+        LT_TRY(lt_alloc(env, &out->weight, (size_t)n, sizeof(float), "the weights"));
+    for (int64_t i = 0; i < n; i++) {
+        int32_t row = order[first + i];
+
+        out->label[i] = b->has_label ? b->label[row] : 1;
+        if (b->pairs) {
+            out->user[i] = b->user[row];
+            out->item[i] = b->item[row];
+        }
+        if (b->has_weight)
+            out->weight[i] = b->weight[row];
+    }
+    return LT_OK;
+}
+
+static lt_label_kind label_kind_of(const lt_builder *b)
+{
+    if (!b->has_label)
+        return LT_LABEL_IMPLICIT;
+    for (int64_t i = 0; i < b->n; i++)
+        if (b->label[i] != 0 && b->label[i] != 1)
+            return LT_LABEL_REAL;
+    return LT_LABEL_BINARY;
+}
+
+/* What users are known to have: training pairs with a positive label, or any pair of a rating. */
+static lt_status collect_seen(lt_env *env, lt_dataset *d)
+{
+    const lt_examples *ex = &d->train;
+    lt_pairs *seen = &d->seen;
+    int64_t n = 0;
+    int32_t previous_user = -1, previous_item = -1;
+
+    seen->rows = d->design.users;
+    seen->cols = d->design.items;
+    LT_TRY(lt_alloc(env, &seen->start, (size_t)seen->rows + 1, sizeof(int64_t), "the seen items"));
+    LT_TRY(lt_alloc(env, &seen->col, (size_t)ex->n, sizeof(int32_t), "the seen items"));
+    LT_TRY(lt_alloc(env, &d->item_count, (size_t)seen->cols, sizeof(double), "the items' counts"));
+    for (int64_t i = 0; i < ex->n; i++) {
+        int32_t user = ex->user[i], item = ex->item[i];
+
+        if (user < 0 || item < 0 || (d->label_kind != LT_LABEL_REAL && ex->label[i] <= 0))
+            continue;
+        d->item_count[item]++;
+        if (user == previous_user && item == previous_item)
+            continue;
+        seen->col[n++] = item;
+        seen->start[user + 1] = n;
+        previous_user = user;
+        previous_item = item;
+    }
+    for (int32_t u = 0; u < seen->rows; u++)
+        if (seen->start[u + 1] < seen->start[u])
+            seen->start[u + 1] = seen->start[u];
+    return LT_OK;
+}
+
+/* Row features of the examples: encoded now (fitting) or gathered from the encoded rows (frozen). */
+static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *options, const int32_t *order, int64_t kept,
+                            lt_table *out)
+{
+    lt_encoder *e = &b->bundle->row_encoder;
+
+    if (b->frozen) {
+        lt_table_builder placed = {0};
+        const lt_table *all = &b->rows.t;
+
+        placed.t.dense = out->dense = e->dense;
+        placed.t.sparse = out->sparse = e->sparse;
+        for (int64_t i = 0; e->n_features > 0 && i < kept; i++) {
+            int64_t from = all->start != NULL ? all->start[order[i]] : 0;
+            int64_t start[2] = {0, all->start != NULL ? all->start[order[i] + 1] - from : 0};
+            lt_table one = {.n = 1, .dense = e->dense, .sparse = e->sparse, .start = e->sparse > 0 ? start : NULL};
+
+            one.x = e->dense > 0 ? all->x + (int64_t)order[i] * e->dense : NULL;
+            one.col = e->sparse > 0 ? all->col + from : NULL;
+            one.val = e->sparse > 0 ? all->val + from : NULL;
+            LT_TRY(lt_table_append(env, &placed, &one));
+        }
+        *out = placed.t;
+        return LT_OK;
+    } else {
+        int64_t *place;
+
+        LT_TRY(lt_alloc(env, &place, (size_t)b->n, sizeof *place, "the order of rows"));
+        for (int64_t i = 0; i < b->n; i++)
+            place[i] = -1;
+        for (int64_t i = 0; i < kept; i++)
+            place[order[i]] = i;
+        LT_TRY(lt_encoder_finish(env, e, (double)lt_option_int(options, "min_count"),
+                                 lt_option_bool(options, "standardize"), e->n_features > 0 ? place : NULL,
+                                 e->n_features > 0 ? kept : 0, out));
+        lt_free(env, place);
+        return LT_OK;
+    }
+}
+
+lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out)
+{
+    lt_bundle *bundle = b->bundle;
+    combination how = combination_of(b, options);
+    int32_t *order, *held_out;
+    int64_t kept = b->n, trained = 0;
+
+    memset(out, 0, sizeof *out);
+    LT_TRY(lt_alloc(env, &order, (size_t)b->n, sizeof *order, "the order of rows"));
+    LT_TRY(lt_alloc(env, &held_out, (size_t)b->n, sizeof *held_out, "the split"));
+    for (int64_t i = 0; i < b->n; i++)
+        order[i] = (int32_t)i;
+    LT_TRY(split_rows(env, b, options, held_out));
+    if (b->pairs) {
+        LT_TRY(sort_by(env, order, b->n, b->item, bundle->items.n));
+        LT_TRY(sort_by(env, order, b->n, b->user, bundle->users.n));
+    }
+    LT_TRY(sort_by(env, order, b->n, held_out, 2));
+    out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b);
+    if (b->pairs && how != KEEP)
+        kept = combine_rows(b, how, order, held_out);
+    while (trained < kept && !held_out[order[trained]])
+        trained++;
+    lt_free(env, held_out);
+    LT_TRY(take_examples(env, b, order, 0, trained, &out->train));
+    LT_TRY(take_examples(env, b, order, trained, kept - trained, &out->validation));
+    LT_TRY(place_rows(env, b, options, order, kept, &out->row));
+    lt_free(env, order);
+    out->user = bundle->user;
+    out->item = bundle->item;
+    if (b->frozen) {
+        out->design = bundle->model.design;
+    } else {
+        bundle->label_kind = out->label_kind;
+        LT_TRY(lt_bundle_design(env, bundle, options, &out->design));
+    }
+    if (b->pairs) {
+        LT_TRY(collect_seen(env, out));
+        if (!b->frozen)
+            bundle->item_count = out->item_count;
+    }
+    return LT_OK;
+}

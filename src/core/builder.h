@@ -1,0 +1,51 @@
+/*
+ * builder.h: rows, as they come in, to a dataset.
+ *
+ * Fitting: ids and features are new; the bundle's dictionaries and encoders are filled. Frozen: the bundle is a stored
+ * one; ids it does not know become -1.  Whether a row belongs to the validation part depends on its ids (random), its
+ * time (time) or, without ids, its position, never on the bundle: two models can be measured on the same part.
+ */
+#ifndef LT_BUILDER_H
+#define LT_BUILDER_H
+
+#include "bundle.h"
+
+typedef struct lt_builder {
+    lt_bundle *bundle;
+    bool frozen;
+    bool has_label, has_weight, has_time;
+    bool pairs; /* the bundle has users and items */
+    uint64_t seed;
+    int64_t n;
+    int32_t *user, *item;
+    float *label, *weight, *lot; /* lot: a number in [0, 1) that decides a random split */
+    double *time;
+    size_t cap_user, cap_item, cap_label, cap_weight, cap_time, cap_lot;
+    lt_table_builder rows; /* frozen: encoded row features */
+} lt_builder;
+
+/* One row besides its features. Ids are bytes as in dictionary.h; unused members are ignored. */
+typedef struct lt_row {
+    const void *user, *item;
+    int64_t user_length, item_length;
+    double label, weight, time;
+} lt_row;
+
+void lt_builder_init(lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options);
+/* Takes the row whose features were just ended in bundle->row_encoder (lt_encoder_end_row has been called). */
+lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row);
+
+/*
+ * Fitting only, after the last row and before the side tables are read: sorts ids and renumbers.
+ * Items may be added to the dictionary (items of item_features nobody bought) before this.
+ */
+lt_status lt_builder_number_ids(lt_env *env, lt_builder *b);
+
+/*
+ * Splits, combines duplicates, encodes rows. Examples come out sorted by (user, item), training before validation.
+ * In fitting, design, user and item tables of `out` are the bundle's, which must be complete by then but for the row
+ * encoder and the item counts, which this fills.
+ */
+lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out);
+
+#endif

@@ -1,0 +1,52 @@
+/*
+ * bundle.h: everything a stored model version holds: ids, encoders, encoded users and items, popularity, weights.
+ *
+ * The bundle is what training fills, the catalog stores, and scoring reads. A supervised model has only the row encoder
+ * and the weights.
+ */
+#ifndef LT_BUNDLE_H
+#define LT_BUNDLE_H
+
+#include "dataset.h"
+#include "dictionary.h"
+#include "encoder.h"
+#include "model.h"
+
+/* How an id's bytes are to be read; see dictionary.h for the bytes. */
+typedef enum lt_id_kind { LT_ID_NONE, LT_ID_INTEGER, LT_ID_TEXT, LT_ID_UUID } lt_id_kind;
+
+typedef struct lt_bundle {
+    lt_id_kind user_id, item_id; /* LT_ID_NONE: a supervised model */
+    lt_label_kind label_kind;
+    lt_dictionary users, items;
+    lt_encoder row_encoder, user_encoder, item_encoder;
+    lt_table user, item;        /* encoded features of known users and items */
+    double *item_count;         /* I: interactions in training */
+    double head_share, tail_share;
+    double popularity_exponent; /* of the base score */
+    const char *rerank;         /* the default method and strength */
+    double rerank_strength;
+    lt_model model;
+} lt_bundle;
+
+static inline bool lt_bundle_is_recommender(const lt_bundle *b)
+{
+    return b->item_id != LT_ID_NONE;
+}
+
+/* All encoders and dictionaries empty; what the options say about serving is taken over. */
+lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options);
+/* The model's design from the frozen encoders, the ids and the options crosses and id_features. LT_INVALID for a cross
+ * that does not name one user and one item feature. */
+lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *options, lt_design *design);
+/* How a user reads an input column: dense columns first, then sparse. */
+lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size);
+
+void lt_bundle_write(lt_writer *w, const lt_bundle *b);
+/* LT_CORRUPT, naming the part, when anything does not fit anything else. */
+lt_status lt_bundle_read(lt_reader *r, lt_bundle *b);
+
+void lt_pairs_write(lt_writer *w, const lt_pairs *p);
+lt_status lt_pairs_read(lt_reader *r, lt_pairs *p);
+
+#endif

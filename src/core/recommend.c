@@ -1,0 +1,448 @@
+/*
+ * recommend.c: from a user to a list, and from lists to a validation figure.
+ *
+ * Scores: the model's margin; less popularity_exponent * ln(popularity) where the model says so; through the link.
+ * A multiplication by popularity^-g is a subtraction of g ln(popularity) from a log-odds, so models of probabilities
+ * are adjusted on the log-odds scale, all others by lt_boost.
+ */
+#include "recommend.h"
+
+#include <math.h>
+#include <string.h>
+
+#define POOL 500 /* candidates that reordering methods look at, at least */
+#define VALIDATION_USERS 2000 /* users ranked for a validation figure, at most */
+#define VALIDATION_K 10
+
+lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle)
+{
+    memset(r, 0, sizeof *r);
+    r->bundle = bundle;
+    r->scorer = (lt_scorer){.model = &bundle->model, .user = &bundle->user, .item = &bundle->item};
+    if (!lt_bundle_is_recommender(bundle))
+        return LT_OK;
+    LT_TRY(lt_popularity_build(env, bundle->item_count, bundle->items.n, bundle->head_share, bundle->tail_share,
+                               &r->popularity));
+    return bundle->model.algorithm->prepare(env, &r->scorer);
+}
+
+void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3])
+{
+    int64_t known = 0;
+
+    taste[0] = taste[1] = taste[2] = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (items[i] < 0)
+            continue;
+        taste[popularity->segment[items[i]]]++;
+        known++;
+    }
+    for (int s = 0; s < 3 && known > 0; s++)
+        taste[s] /= (double)known;
+}
+
+static bool is_logit(const lt_recommender *r)
+{
+    return r->bundle->model.link == LT_LINK_LOGISTIC;
+}
+
+static double log_popularity(const lt_recommender *r, int32_t item)
+{
+    double count = r->popularity.count[item];
+
+    return count > 1 ? log(count) : 0;
+}
+
+/*
+ * The margin of an item for somebody of whom nothing is known: the link's inverse of its smoothed share of all
+ * interactions.
+ */
+static float popularity_margin(const lt_recommender *r, int32_t item)
+{
+    double share = (r->popularity.count[item] + 1) / (r->popularity.total + r->popularity.items);
+
+    switch (r->bundle->model.link) {
+    case LT_LINK_LOGISTIC:
+        return (float)log(share / (1 - share + 1e-12));
+    case LT_LINK_EXP:
+        return (float)log(share);
+    case LT_LINK_IDENTITY:
+        break;
+    }
+    return (float)share;
+}
+
+static int32_t item_at(const int32_t *candidates, int64_t i)
+{
+    return candidates == NULL ? (int32_t)i : candidates[i];
+}
+
+/* A margin with popularity taken out at the given exponent; on the scale that orders lists (see the banner). */
+static float adjusted(const lt_recommender *r, float margin, int32_t item, double exponent)
+{
+    if (exponent == 0)
+        return is_logit(r) ? margin : (float)lt_link_apply(r->bundle->model.link, margin);
+    if (is_logit(r))
+        return (float)(margin - exponent * log_popularity(r, item));
+    return (float)lt_boost(lt_link_apply(r->bundle->model.link, margin), r->popularity.count[item], exponent);
+}
+
+/* The figure users see for an ordering value. */
+static double shown(const lt_recommender *r, double value)
+{
+    return is_logit(r) ? lt_link_apply(LT_LINK_LOGISTIC, value) : value;
+}
+
+/* margin[0..n): the model's, or popularity's for somebody unknown. */
+static lt_status score_candidates(lt_env *env, const lt_recommender *r, const lt_request *q, int64_t n, float *margin)
+{
+    const lt_algorithm *algorithm = r->bundle->model.algorithm;
+
+    if (!q->popularity_only)
+        return algorithm->score(env, &r->scorer, &q->subject, q->candidates, n, margin);
+    for (int64_t i = 0; i < n; i++)
+        margin[i] = popularity_margin(r, item_at(q->candidates, i));
+    return LT_OK;
+}
+
+/* Reorders the `pool` candidates best[] (ordered by value[]) with a method that looks at the list. */
+static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, const int32_t *best,
+                             const float *value, int64_t pool, lt_list *out)
+{
+    lt_rerank_input in = {.n = pool, .k = q->k < pool ? q->k : pool, .strength = q->strength, .seed = q->seed,
+                          .options = q->options};
+    double *score, *popularity;
+    uint8_t *segment;
+    int32_t *chosen;
+
+    LT_TRY(lt_alloc(env, &score, (size_t)pool, sizeof *score, "the candidates"));
+    LT_TRY(lt_alloc(env, &popularity, (size_t)pool, sizeof *popularity, "the candidates"));
+    LT_TRY(lt_alloc(env, &segment, (size_t)pool, sizeof *segment, "the candidates"));
+    LT_TRY(lt_alloc(env, &chosen, (size_t)pool, sizeof *chosen, "the candidates"));
+    for (int64_t i = 0; i < pool; i++) {
+        int32_t item = item_at(q->candidates, best[i]);
+
+        score[i] = shown(r, value[i]);
+        popularity[i] = r->popularity.count[item];
+        segment[i] = r->popularity.segment[item];
+    }
+    in.score = score;
+    in.popularity = popularity;
+    in.segment = segment;
+    lt_taste(&r->popularity, q->subject.history, q->subject.n_history, in.user_taste);
+    LT_TRY(lt_rerank(env, q->method, &in, chosen, out->score, &out->n));
+    for (int64_t i = 0; i < out->n; i++)
+        out->item[i] = best[chosen[i]];
+    lt_free(env, chosen);
+    lt_free(env, segment);
+    lt_free(env, popularity);
+    lt_free(env, score);
+    return LT_OK;
+}
+
+lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q, lt_list *out)
+{
+    int64_t n = q->candidates == NULL ? r->bundle->items.n : q->n_candidates;
+    bool whole = strcmp(q->method->name, "none") == 0 || strcmp(q->method->name, "popularity") == 0;
+    double exponent = r->bundle->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
+    int64_t k = q->k < n ? q->k : n;
+    int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
+    float *margin, *ordering, *value;
+    uint8_t *excluded = NULL;
+    int32_t *best;
+
+    if (pool > n)
+        pool = n;
+    LT_TRY(lt_alloc(env, &margin, (size_t)n, sizeof *margin, "the scores"));
+    LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
+    LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
+    LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
+    LT_TRY(lt_alloc(env, &out->item, (size_t)pool, sizeof *out->item, "the list"));
+    LT_TRY(lt_alloc(env, &out->score, (size_t)pool, sizeof *out->score, "the list"));
+    LT_TRY(lt_alloc(env, &out->base, (size_t)pool, sizeof *out->base, "the list"));
+    if (q->excluded != NULL && q->candidates != NULL) {
+        LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
+        for (int64_t i = 0; i < n; i++)
+            excluded[i] = q->excluded[q->candidates[i]];
+    }
+    LT_TRY(score_candidates(env, r, q, n, margin));
+    for (int64_t i = 0; i < n; i++)
+        ordering[i] = adjusted(r, margin[i], item_at(q->candidates, i), exponent);
+    pool = lt_top_k(ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
+    if (whole) {
+        out->n = pool;
+        for (int64_t i = 0; i < pool; i++) {
+            out->item[i] = best[i];
+            out->score[i] = shown(r, value[i]);
+        }
+    } else {
+        LT_TRY(rerank_pool(env, r, q, best, value, pool, out));
+    }
+    for (int64_t i = 0; i < out->n; i++) {
+        out->base[i] = lt_link_apply(r->bundle->model.link, margin[out->item[i]]);
+        out->item[i] = item_at(q->candidates, out->item[i]);
+    }
+    lt_free(env, excluded);
+    lt_free(env, best);
+    lt_free(env, value);
+    lt_free(env, ordering);
+    lt_free(env, margin);
+    return LT_OK;
+}
+
+static void free_list(lt_env *env, lt_list *list)
+{
+    lt_free(env, list->item);
+    lt_free(env, list->score);
+    lt_free(env, list->base);
+}
+
+/*
+ * The user's AUC: the chance that a relevant item is ranked above another one that is neither relevant nor excluded,
+ * ties counting one half.  NaN when there is no such pair.
+ */
+static lt_status ranking_auc(lt_env *env, const lt_recommender *r, const lt_request *q, const int32_t *relevant,
+                             int64_t n_relevant, double *auc)
+{
+    int64_t n = r->bundle->items.n, positives = 0, negatives = 0;
+    double wins = 0;
+    uint8_t *kind; /* 0 other, 1 relevant, 2 excluded */
+    float *score;
+
+    LT_TRY(lt_alloc(env, &score, (size_t)n, sizeof *score, "the scores"));
+    LT_TRY(lt_alloc(env, &kind, (size_t)n, 1, "the scores"));
+    LT_TRY(score_candidates(env, r, q, n, score));
+    for (int64_t i = 0; i < n; i++) {
+        kind[i] = q->excluded != NULL && q->excluded[i] ? 2 : 0;
+        score[i] = adjusted(r, score[i], (int32_t)i, r->bundle->popularity_exponent);
+    }
+    for (int64_t j = 0; j < n_relevant; j++)
+        if (relevant[j] >= 0 && kind[relevant[j]] == 0) {
+            kind[relevant[j]] = 1;
+            positives++;
+        }
+    for (int64_t i = 0; i < n; i++)
+        negatives += kind[i] == 0;
+    for (int64_t j = 0; j < n_relevant; j++) {
+        int64_t below = 0, ties = 0;
+
+        if (relevant[j] < 0 || kind[relevant[j]] != 1)
+            continue;
+        for (int64_t i = 0; i < n; i++) {
+            below += kind[i] == 0 && score[i] < score[relevant[j]];
+            ties += kind[i] == 0 && score[i] == score[relevant[j]];
+        }
+        wins += (double)below + 0.5 * (double)ties;
+    }
+    *auc = positives > 0 && negatives > 0 ? wins / ((double)positives * (double)negatives) : NAN;
+    lt_free(env, kind);
+    lt_free(env, score);
+    return LT_OK;
+}
+
+lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
+                              double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m)
+{
+    uint8_t *excluded;
+    int k = 0;
+
+    for (int j = 0; j < m->n_k; j++)
+        k = m->k[j] > k ? m->k[j] : k;
+    LT_TRY(lt_alloc(env, &excluded, (size_t)r->bundle->items.n, 1, "the exclusions"));
+    for (int32_t row = 0; row < test->relevant.rows; row++) {
+        const int32_t *relevant = test->relevant.col + test->relevant.start[row];
+        int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row];
+        lt_request q = {.subject.user = test->user[row], .popularity_only = test->user[row] < 0, .excluded = excluded,
+                        .k = k, .method = method, .strength = strength, .options = options,
+                        .seed = seed + (uint64_t)row};
+        lt_list list;
+        double auc;
+
+        LT_TRY(lt_poll(env));
+        if (test->seen != NULL && test->user[row] >= 0) {
+            int64_t start = test->seen->start[test->user[row]];
+
+            q.subject.history = test->seen->col + start;
+            q.subject.n_history = test->seen->start[test->user[row] + 1] - start;
+        }
+        for (int64_t i = 0; i < q.subject.n_history; i++)
+            excluded[q.subject.history[i]] = 1;
+        LT_TRY(lt_recommend(env, r, &q, &list));
+        lt_ranking_add(m, list.item, list.n, relevant, n_relevant);
+        free_list(env, &list);
+        LT_TRY(ranking_auc(env, r, &q, relevant, n_relevant, &auc));
+        if (!isnan(auc))
+            lt_ranking_add_auc(m, auc);
+        for (int64_t i = 0; i < q.subject.n_history; i++)
+            excluded[q.subject.history[i]] = 0;
+    }
+    lt_free(env, excluded);
+    return LT_OK;
+}
+
+bool lt_metric_higher_is_better(const char *metric)
+{
+    return strcmp(metric, "ndcg") == 0 || strcmp(metric, "recall") == 0 || strcmp(metric, "auc") == 0;
+}
+
+/* The validation part as a ranking test: per user, held-out positives that are not in training. */
+static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test)
+{
+    const lt_examples *ex = &data->validation;
+    int32_t users = data->design.users, rows = 0;
+    int32_t *user;
+    int64_t n = 0;
+
+    memset(test, 0, sizeof *test);
+    LT_TRY(lt_alloc(env, &test->relevant.start, (size_t)users + 1, sizeof(int64_t), "the validation part"));
+    LT_TRY(lt_alloc(env, &test->relevant.col, (size_t)ex->n, sizeof(int32_t), "the validation part"));
+    LT_TRY(lt_alloc(env, &user, (size_t)users, sizeof *user, "the validation part"));
+    for (int64_t i = 0; i < ex->n; i++) {
+        int32_t u = ex->user[i], item = ex->item[i];
+        bool new_row = rows == 0 || user[rows - 1] != u;
+
+        /* examples come sorted by user, then item; users without a row are skipped */
+        if (u < 0 || item < 0 || ex->label[i] <= 0 || lt_pairs_has(&data->seen, u, item))
+            continue;
+        if (!new_row && test->relevant.col[n - 1] == item)
+            continue;
+        if (new_row)
+            user[rows++] = u;
+        test->relevant.col[n++] = item;
+        test->relevant.start[rows] = n;
+    }
+    test->relevant.rows = rows;
+    test->relevant.cols = data->design.items;
+    test->user = user;
+    test->seen = &data->seen;
+    return LT_OK;
+}
+
+/* Keeps every (rows / most)-th row, so that measuring stays cheap. */
+static void thin(lt_test *test, int32_t most)
+{
+    int32_t rows = test->relevant.rows, kept = 0;
+    int32_t *user = (int32_t *)test->user;
+    int64_t n = 0;
+
+    if (rows <= most)
+        return;
+    for (int32_t i = 0; i < most; i++) {
+        int32_t row = (int32_t)((int64_t)i * rows / most);
+        int64_t from = test->relevant.start[row], to = test->relevant.start[row + 1];
+
+        user[kept] = user[row];
+        test->relevant.start[kept++] = n;
+        memmove(test->relevant.col + n, test->relevant.col + from, (size_t)(to - from) * sizeof(int32_t));
+        n += to - from;
+    }
+    test->relevant.start[kept] = n;
+    test->relevant.rows = kept;
+}
+
+static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt_dataset *data, lt_measure measure,
+                                  double *value)
+{
+    int k = VALIDATION_K;
+    lt_ranking_metrics m;
+    lt_test test;
+
+    LT_TRY(ranking_test(env, data, &test));
+    thin(&test, VALIDATION_USERS);
+    LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
+    LT_TRY(lt_evaluate_ranking(env, r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
+    *value = lt_ranking_value(&m, measure, 0);
+    return LT_OK;
+}
+
+static double pointwise(const char *metric, const double *prediction, const float *label, const float *weight,
+                        int64_t n)
+{
+    double sum = 0, total = 0;
+
+    for (int64_t i = 0; i < n; i++) {
+        double w = weight != NULL ? weight[i] : 1;
+        double p = prediction[i], y = label[i], loss;
+
+        if (strcmp(metric, "rmse") == 0)
+            loss = (p - y) * (p - y);
+        else if (strcmp(metric, "mae") == 0)
+            loss = fabs(p - y);
+        else /* poisson_deviance: McCullagh and Nelder 1989, 2.3 */
+            loss = 2 * ((y > 0 ? y * log(y / p) : 0) - (y - p));
+        sum += w * loss;
+        total += w;
+    }
+    if (total == 0)
+        return NAN;
+    return strcmp(metric, "rmse") == 0 ? sqrt(sum / total) : sum / total;
+}
+
+/* Metrics of single predictions; implicit feedback is given sampled negatives, the same for every model. */
+static lt_status validate_pointwise(lt_env *env, const lt_recommender *r, const lt_dataset *data,
+                                    const lt_options *options, const char *metric, double *value)
+{
+    const lt_examples *ex = &data->validation;
+    lt_inputs in = lt_dataset_inputs(data);
+    lt_examples sampled;
+    float *margin;
+    double *prediction, *weight = NULL;
+    uint8_t *positive;
+
+    if (data->label_kind == LT_LABEL_IMPLICIT) {
+        lt_random rng;
+
+        lt_random_seed(&rng, (uint64_t)lt_option_int(options, "seed"));
+        LT_TRY(lt_sample_negatives(env, data, ex, &data->seen, 1, 0, false, &rng, &sampled));
+        ex = &sampled;
+    }
+    LT_TRY(lt_alloc(env, &margin, (size_t)ex->n, sizeof *margin, "the predictions"));
+    LT_TRY(lt_alloc(env, &prediction, (size_t)ex->n, sizeof *prediction, "the predictions"));
+    LT_TRY(lt_alloc(env, &positive, (size_t)ex->n, 1, "the predictions"));
+    LT_TRY(r->bundle->model.algorithm->predict(env, &r->bundle->model, &in, ex, margin));
+    if (ex->weight != NULL)
+        LT_TRY(lt_alloc(env, &weight, (size_t)ex->n, sizeof *weight, "the predictions"));
+    for (int64_t i = 0; i < ex->n; i++) {
+        prediction[i] = lt_link_apply(r->bundle->model.link, margin[i]);
+        positive[i] = ex->label[i] > 0;
+        if (weight != NULL)
+            weight[i] = ex->weight[i];
+    }
+    if (strcmp(metric, "log_loss") == 0)
+        *value = lt_log_loss(prediction, positive, weight, ex->n);
+    else if (strcmp(metric, "auc") == 0)
+        LT_TRY(lt_auc(env, prediction, positive, weight, ex->n, value));
+    else
+        *value = pointwise(metric, prediction, ex->label, ex->weight, ex->n);
+    return LT_OK;
+}
+
+static const char *metric_of(const lt_recommender *r, const lt_dataset *data, const lt_options *options)
+{
+    if (!lt_option_is(options, "validation_metric", "auto"))
+        return lt_option_text(options, "validation_metric");
+    if (data->label_kind == LT_LABEL_IMPLICIT)
+        return "ndcg";
+    if (r->bundle->model.link == LT_LINK_LOGISTIC)
+        return "log_loss";
+    return r->bundle->model.link == LT_LINK_EXP ? "poisson_deviance" : "rmse";
+}
+
+lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                      const char **metric, double *value)
+{
+    bool ranking;
+
+    *metric = metric_of(r, data, options);
+    *value = NAN;
+    ranking = strcmp(*metric, "ndcg") == 0 || strcmp(*metric, "recall") == 0;
+    if (ranking && !lt_bundle_is_recommender(r->bundle)) {
+        lt_fail(env, LT_INVALID, "validation metric \"%s\" needs users and items", *metric);
+        return lt_fail_hint(env, "Give user_column and item_column, or use log_loss, auc, rmse or mae.");
+    }
+    if (data->validation.n == 0)
+        return LT_OK;
+    if (ranking)
+        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, value);
+    return validate_pointwise(env, r, data, options, *metric, value);
+}

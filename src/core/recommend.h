@@ -1,0 +1,69 @@
+/*
+ * recommend.h: a loaded model answering: scores, lists, validation.
+ */
+#ifndef LT_RECOMMEND_H
+#define LT_RECOMMEND_H
+
+#include "bundle.h"
+#include "metrics.h"
+#include "rerank.h"
+
+/* A bundle made ready: popularity and the algorithm's per-item state. Read-only once made. */
+typedef struct lt_recommender {
+    const lt_bundle *bundle;
+    lt_popularity popularity; /* of a recommender */
+    lt_scorer scorer;
+} lt_recommender;
+
+lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle);
+
+typedef struct lt_request {
+    lt_subject subject;
+    bool popularity_only;       /* nothing is known of the user: rank by popularity */
+    const uint8_t *excluded;    /* I; NULL: none */
+    const int32_t *candidates;  /* NULL: the whole catalogue */
+    int64_t n_candidates;
+    int64_t k;
+    const lt_reranker *method;
+    double strength;
+    const lt_options *options;  /* the method's */
+    uint64_t seed;
+} lt_request;
+
+typedef struct lt_list {
+    int64_t n;
+    int32_t *item;
+    double *score; /* what ordered the list */
+    double *base;  /* the model's prediction */
+} lt_list;
+
+/* The user's own share of head, mid and tail among items[0..n). */
+void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3]);
+
+/*
+ * The k best of the candidates. Methods other than none and popularity reorder the max(500, 10 k) best by score.
+ * subject.history (when given) is also the taste that personalised methods use.
+ */
+lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *request, lt_list *out);
+
+/* What evaluation ranks: one row a user, the row's columns the relevant items (numbers ascending, -1 for unknown). */
+typedef struct lt_test {
+    lt_pairs relevant;
+    const int32_t *user;  /* relevant.rows numbers in the bundle, -1 unknown */
+    const lt_pairs *seen; /* by bundle user: items excluded; NULL: none */
+} lt_test;
+
+/* Ranks the whole catalogue for every test user and adds it to m, whose largest k is the list's length. */
+lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
+                              double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m);
+
+/*
+ * The validation metric of r on data->validation, where data is encoded with r's bundle. *metric is the name
+ * (option validation_metric, auto resolved). NaN when there are no validation examples.
+ */
+lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                      const char **metric, double *value);
+/* Whether a higher value of the metric is better. */
+bool lt_metric_higher_is_better(const char *metric);
+
+#endif
