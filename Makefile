@@ -113,7 +113,7 @@ check-includes:
 
 $(INSTALL_SCRIPT_SQL): $(addprefix $(top)/sql/parts/,$(SQL_PARTS)) $(top)/Makefile | check-parts
 	@mkdir -p $(@D)
-	{ echo '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
+	{ printf '%s\n' '\echo Use "CREATE EXTENSION $(EXTENSION)" to load this file. \quit'; \
 	  for part in $(SQL_PARTS); do echo; cat $(top)/sql/parts/$$part || exit 1; done; } > $@
 
 check-parts:
@@ -123,7 +123,7 @@ check-parts:
 
 # ---- core tests: no server, everything under the address and undefined-behaviour sanitizers ----
 
-SANITIZE = -std=c11 -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
+SANITIZE = -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
 	$(WARNINGS) $(CORE_INCLUDES)
 CORE_TESTS = $(patsubst $(top)/%.c,build/%,$(wildcard $(top)/test/core/test_*.c))
 SANITIZED_OBJS = $(CORE_OBJS:build/src/core/%=build/sanitized/%)
