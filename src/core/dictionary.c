@@ -1,0 +1,306 @@
+/*
+ * dictionary.c: byte strings to dense numbers, by open addressing.
+ *
+ * Invariants: slots is a power of two, at most 0.7 of them taken; a key sits at the first free slot at or after its
+ * hash's.  start[0] = 0 and start[n] is the number of bytes used.  Once finished, keys ascend by bytes, shorter first.
+ */
+#include "dictionary.h"
+
+#include "random.h"
+
+#include <math.h>
+#include <string.h>
+
+#define FIRST_SLOTS 16
+#define MAX_SLOTS (UINT32_C(1) << 31)
+#define POLL_EVERY 65536 /* keys: about a millisecond of work */
+
+static uint32_t hash_key(const void *key, int64_t length)
+{
+    uint64_t word, product;
+
+    if (length != 8)
+        return (uint32_t)(lt_hash_bytes(key, length, 0) >> 32);
+    /* Integer ids: one multiplication folded. The slots' order is private, so the machine's byte order is fine. */
+    memcpy(&word, key, sizeof word);
+    product = (word ^ (word >> 32)) * UINT64_C(0x9e3779b97f4a7c15);
+    product = (product ^ (product >> 29)) * UINT64_C(0xbf58476d1ce4e5b9);
+    return (uint32_t)(product >> 32);
+}
+
+static int64_t key_length(const lt_dictionary *d, int32_t number)
+{
+    return d->start[number + 1] - d->start[number];
+}
+
+/* The slot that holds the key, or the free one where it belongs. */
+static uint32_t find_slot(const lt_dictionary *d, uint32_t hash, const void *key, int64_t length)
+{
+    uint32_t mask = d->slots - 1;
+    uint32_t at = hash & mask;
+
+    for (;; at = (at + 1) & mask) {
+        int32_t number = d->slot[at];
+
+        if (number < 0)
+            return at;
+        if (d->hash[number] == hash && key_length(d, number) == length &&
+            (length == 0 || memcmp(d->bytes + d->start[number], key, (size_t)length) == 0))
+            return at;
+    }
+}
+
+/* A new slot array holding the n keys, whose hashes are known and which differ. */
+static lt_status rebuild_slots(lt_env *env, lt_dictionary *d, uint32_t slots)
+{
+    int32_t *slot;
+
+    LT_TRY(lt_alloc(env, &slot, slots, sizeof *slot, "a dictionary"));
+    memset(slot, 0xFF, slots * sizeof *slot);
+    lt_free(env, d->slot);
+    d->slot = slot;
+    d->slots = slots;
+    for (int32_t i = 0; i < d->n; i++) {
+        uint32_t at = d->hash[i] & (slots - 1);
+
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LT_TRY(lt_poll(env));
+        while (slot[at] >= 0)
+            at = (at + 1) & (slots - 1);
+        slot[at] = i;
+    }
+    return LT_OK;
+}
+
+static bool too_full(int64_t keys, uint32_t slots)
+{
+    return keys * 10 > (int64_t)slots * 7 && slots < MAX_SLOTS;
+}
+
+static uint32_t slots_for(int64_t keys)
+{
+    uint32_t slots = FIRST_SLOTS;
+
+    while (too_full(keys, slots))
+        slots *= 2;
+    return slots;
+}
+
+lt_status lt_dictionary_init(lt_env *env, lt_dictionary *d)
+{
+    memset(d, 0, sizeof *d);
+    LT_TRY(lt_grow(env, &d->start, &d->cap_n, 1, sizeof *d->start, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->bytes, &d->cap_bytes, 0, 1, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->count, &d->cap_count, 0, sizeof *d->count, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->hash, &d->cap_hash, 0, sizeof *d->hash, "a dictionary"));
+    return rebuild_slots(env, d, FIRST_SLOTS);
+}
+
+lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
+                            int32_t *number)
+{
+    uint32_t hash = hash_key(key, length);
+    uint32_t at = find_slot(d, hash, key, length);
+    size_t n = (size_t)d->n, end;
+
+    *number = d->slot[at];
+    if (*number >= 0) {
+        d->count[*number] += weight;
+        return LT_OK;
+    }
+    if (d->n >= INT32_MAX - 1)
+        return lt_fail(env, LT_INVALID, "more than %d distinct values", INT32_MAX - 1);
+    if (too_full((int64_t)d->n + 1, d->slots)) {
+        LT_TRY(rebuild_slots(env, d, d->slots * 2));
+        at = find_slot(d, hash, key, length);
+    }
+    end = (size_t)d->start[n];
+    LT_TRY(lt_grow(env, &d->start, &d->cap_n, n + 2, sizeof *d->start, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->bytes, &d->cap_bytes, end + (size_t)length, 1, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->count, &d->cap_count, n + 1, sizeof *d->count, "a dictionary"));
+    LT_TRY(lt_grow(env, &d->hash, &d->cap_hash, n + 1, sizeof *d->hash, "a dictionary"));
+    if (length > 0)
+        memcpy(d->bytes + end, key, (size_t)length);
+    d->start[n + 1] = (int64_t)end + length;
+    d->count[n] = weight;
+    d->hash[n] = hash;
+    *number = d->slot[at] = d->n++;
+    return LT_OK;
+}
+
+int32_t lt_dictionary_find(const lt_dictionary *d, const void *key, int64_t length)
+{
+    return d->slot[find_slot(d, hash_key(key, length), key, length)];
+}
+
+const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *length)
+{
+    *length = key_length(d, number);
+    return d->bytes + d->start[number];
+}
+
+/* ---- sorting ---- */
+
+/* Most comparisons end at the first eight bytes, read as a big-endian number and padded with zeros. */
+typedef struct sort_key {
+    uint64_t prefix;
+    int32_t number;
+} sort_key;
+
+static uint64_t prefix_of(const char *key, int64_t length)
+{
+    uint64_t prefix = 0;
+
+    for (int i = 0; i < 8; i++)
+        prefix = prefix << 8 | (i < length ? (unsigned char)key[i] : 0);
+    return prefix;
+}
+
+static bool comes_after(const lt_dictionary *d, const sort_key *a, const sort_key *b)
+{
+    int64_t na, nb;
+    const char *ka, *kb;
+    int order;
+
+    if (a->prefix != b->prefix)
+        return a->prefix > b->prefix;
+    ka = lt_dictionary_key(d, a->number, &na);
+    kb = lt_dictionary_key(d, b->number, &nb);
+    order = memcmp(ka, kb, (size_t)(na < nb ? na : nb));
+    return order != 0 ? order > 0 : na > nb;
+}
+
+/* Bottom-up merge sort; v and spare hold n each, *sorted is the one that has the result. */
+static lt_status sort_keys(lt_env *env, const lt_dictionary *d, sort_key *v, sort_key *spare, int64_t n,
+                           sort_key **sorted)
+{
+    int64_t done = 0;
+
+    for (int64_t width = 1; width < n; width *= 2) {
+        sort_key *swap = v;
+
+        for (int64_t first = 0; first < n; first += 2 * width) {
+            int64_t middle = first + width < n ? first + width : n;
+            int64_t end = middle + width < n ? middle + width : n;
+            int64_t a = first, b = middle;
+
+            for (int64_t to = first; to < end; to++) {
+                if (++done % POLL_EVERY == 0)
+                    LT_TRY(lt_poll(env));
+                spare[to] = a < middle && (b == end || !comes_after(d, &v[a], &v[b])) ? v[a++] : v[b++];
+            }
+        }
+        v = spare;
+        spare = swap;
+    }
+    *sorted = v;
+    return LT_OK;
+}
+
+lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped)
+{
+    lt_dictionary old = *d;
+    sort_key *keys, *spare, *sorted;
+    int64_t kept = 0, bytes = 0;
+
+    LT_TRY(lt_alloc(env, map, (size_t)old.n, sizeof **map, "a dictionary"));
+    LT_TRY(lt_alloc(env, &keys, (size_t)old.n, sizeof *keys, "sorting a dictionary"));
+    LT_TRY(lt_alloc(env, &spare, (size_t)old.n, sizeof *spare, "sorting a dictionary"));
+    for (int32_t i = 0; i < old.n; i++) {
+        int64_t length;
+        const char *key = lt_dictionary_key(&old, i, &length);
+
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LT_TRY(lt_poll(env));
+        (*map)[i] = -1;
+        if (old.count[i] < min_count)
+            continue;
+        keys[kept++] = (sort_key){prefix_of(key, length), i};
+        bytes += length;
+    }
+    *dropped = old.n - (int32_t)kept;
+    LT_TRY(sort_keys(env, &old, keys, spare, kept, &sorted));
+
+    d->n = (int32_t)kept;
+    d->cap_n = (size_t)kept + 1;
+    d->cap_count = d->cap_hash = (size_t)kept;
+    d->cap_bytes = (size_t)bytes;
+    LT_TRY(lt_alloc(env, &d->start, d->cap_n, sizeof *d->start, "a dictionary"));
+    LT_TRY(lt_alloc(env, &d->bytes, d->cap_bytes, 1, "a dictionary"));
+    LT_TRY(lt_alloc(env, &d->count, d->cap_count, sizeof *d->count, "a dictionary"));
+    LT_TRY(lt_alloc(env, &d->hash, d->cap_hash, sizeof *d->hash, "a dictionary"));
+    for (int32_t i = 0; i < d->n; i++) {
+        int32_t from = sorted[i].number;
+        int64_t length;
+        const char *key = lt_dictionary_key(&old, from, &length);
+
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            LT_TRY(lt_poll(env));
+        (*map)[from] = i;
+        d->start[i + 1] = d->start[i] + length;
+        memcpy(d->bytes + d->start[i], key, (size_t)length);
+        d->count[i] = old.count[from];
+        d->hash[i] = old.hash[from];
+    }
+    lt_free(env, keys);
+    lt_free(env, spare);
+    lt_free(env, old.start);
+    lt_free(env, old.bytes);
+    lt_free(env, old.count);
+    lt_free(env, old.hash);
+    return rebuild_slots(env, d, slots_for(d->n));
+}
+
+/* ---- stored form: starts, bytes, counts; the slots are built again ---- */
+
+void lt_dictionary_write(lt_writer *w, const lt_dictionary *d)
+{
+    lt_write_i64s(w, d->start, (int64_t)d->n + 1);
+    lt_write_bytes(w, d->bytes, d->start[d->n]);
+    lt_write_f64s(w, d->count, d->n);
+}
+
+static void check_keys(lt_reader *r, const lt_dictionary *d)
+{
+    for (int32_t i = 0; i < d->n && r->status == LT_OK; i++)
+        if (d->start[i + 1] < d->start[i] || d->start[i + 1] > d->start[d->n])
+            lt_reader_corrupt(r, "a dictionary's keys overlap");
+    for (int32_t i = 0; i < d->n && r->status == LT_OK; i++) {
+        int64_t length;
+        const char *key = lt_dictionary_key(d, i, &length);
+        sort_key now = {prefix_of(key, length), i}, before;
+
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            r->status = lt_poll(r->env);
+        if (i > 0 && !comes_after(d, &now, &before))
+            lt_reader_corrupt(r, "a dictionary's keys do not ascend");
+        if (!isfinite(d->count[i]) || d->count[i] < 0)
+            lt_reader_corrupt(r, "a dictionary's count is out of range");
+        d->hash[i] = hash_key(key, length);
+        before = now;
+    }
+}
+
+lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d)
+{
+    int64_t starts, bytes, counts;
+
+    memset(d, 0, sizeof *d);
+    d->start = lt_read_i64s(r, &starts);
+    d->bytes = lt_read_bytes(r, &bytes);
+    d->count = lt_read_f64s(r, &counts);
+    if (r->status == LT_OK && (starts < 1 || starts > INT32_MAX || counts != starts - 1 || d->start[0] != 0 ||
+                               d->start[starts - 1] != bytes))
+        lt_reader_corrupt(r, "a dictionary's sizes do not fit");
+    LT_TRY(r->status);
+    d->n = (int32_t)counts;
+    d->cap_n = (size_t)starts;
+    d->cap_bytes = (size_t)bytes;
+    d->cap_count = d->cap_hash = (size_t)counts;
+    r->status = lt_alloc(r->env, &d->hash, d->cap_hash, sizeof *d->hash, "a dictionary");
+    LT_TRY(r->status);
+    check_keys(r, d);
+    LT_TRY(r->status);
+    r->status = rebuild_slots(r->env, d, slots_for(d->n));
+    return r->status;
+}

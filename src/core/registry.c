@@ -1,0 +1,22 @@
+/*
+ * registry.c: the algorithms there are.  A new one is a file of its own with a `const lt_algorithm` and one line here.
+ */
+#include "model.h"
+
+#include <string.h>
+
+extern const lt_algorithm lt_logistic, lt_mlp;
+
+const lt_algorithm *const lt_algorithms[] = {
+    &lt_logistic,
+    &lt_mlp,
+    NULL,
+};
+
+const lt_algorithm *lt_algorithm_find(const char *name)
+{
+    for (int i = 0; lt_algorithms[i] != NULL; i++)
+        if (strcmp(lt_algorithms[i]->name, name) == 0)
+            return lt_algorithms[i];
+    return NULL;
+}
