@@ -262,13 +262,15 @@ void lt_dictionary_write(lt_writer *w, const lt_dictionary *d)
 
 static void check_keys(lt_reader *r, const lt_dictionary *d)
 {
+    sort_key before = {0, 0};
+
     for (int32_t i = 0; i < d->n && r->status == LT_OK; i++)
         if (d->start[i + 1] < d->start[i] || d->start[i + 1] > d->start[d->n])
             lt_reader_corrupt(r, "a dictionary's keys overlap");
     for (int32_t i = 0; i < d->n && r->status == LT_OK; i++) {
         int64_t length;
         const char *key = lt_dictionary_key(d, i, &length);
-        sort_key now = {prefix_of(key, length), i}, before;
+        sort_key now = {prefix_of(key, length), i};
 
         if (i % POLL_EVERY == POLL_EVERY - 1)
             r->status = lt_poll(r->env);
