@@ -6,11 +6,13 @@
  */
 #include "model.h"
 
+#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT_VERSION 1
+#define MAX_ARRAYS 1024 /* far above any algorithm's; bounds the search for repeated names */
 
 enum { STORED_F32 = 1, STORED_F64 = 2 };
 
@@ -35,6 +37,7 @@ static lt_status add_array(lt_env *env, lt_model *m, const char *name, int64_t r
     int64_t cells;
     char *copy;
 
+    assert(m->n_arrays < MAX_ARRAYS);
     if (rows < 0 || cols < 0 || __builtin_mul_overflow(rows, cols, &cells))
         return lt_fail(env, LT_NO_MEMORY, "weights \"%s\" would take more memory than can be addressed", name);
     LT_TRY(lt_grow(env, &m->array, &m->cap_arrays, (size_t)m->n_arrays + 1, sizeof *m->array, "the model"));
@@ -148,8 +151,8 @@ lt_status lt_model_read(lt_reader *r, lt_model *m)
     m->link = (lt_link)link;
     LT_TRY(lt_design_read(r, &m->design));
     arrays = lt_read_i32(r);
-    if (arrays < 0)
-        lt_reader_corrupt(r, "its number of arrays is negative");
+    if (arrays < 0 || arrays > MAX_ARRAYS)
+        lt_reader_corrupt(r, "its number of arrays is out of range");
     LT_TRY(r->status);
     for (int32_t i = 0; i < arrays; i++)
         LT_TRY(read_array(r, m));

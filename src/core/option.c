@@ -38,7 +38,7 @@ const lt_option lt_common_options[] = {
     {"categorical", LT_OPT_NAMES, "[]", 0, 0, NULL, "number columns to treat as categories"},
     {"crosses", LT_OPT_PAIRS, "[]", 0, 0, NULL, "pairs [user feature, item feature] whose products become features"},
     {"min_count", LT_OPT_INT, "2", 1, 1e9, NULL,
-     "a category seen in fewer training rows than this is folded into (other)"},
+     "a category seen fewer times in training is folded into (other)"},
     {"invalid", LT_OPT_ENUM, "error", 0, 0, "error|skip",
      "what to do with rows that hold NaN or infinity: stop with an error, or skip and count them"},
     {"duplicates", LT_OPT_ENUM, "auto", 0, 0, "auto|keep|sum|mean|max|last",

@@ -1,0 +1,434 @@
+/*
+ * encoder_fit.c: from raw rows to a frozen encoder and an encoded table.
+ *
+ * Means and variances: two passes within a chunk while it is in cache, chunks merged as Chan, Golub and LeVeque
+ * ("Updating formulae and a pairwise algorithm for computing sample variances", 1979), all relative to the column's first
+ * value, so that a large mean costs no digits and a constant column has a sum of squares of exactly 0.
+ * Memory: raw chunks are freed while the table fills, so the peak is the raw rows plus the table.
+ */
+#include "encoder_raw.h"
+
+#include <string.h>
+
+/* Per raw column, over the rows with a place. */
+typedef struct moments {
+    int32_t columns;
+    double *n, *shift, *mean, *m2; /* mean is of x - shift */
+    double *chunk_n, *chunk_mean, *chunk_m2;
+} moments;
+
+typedef struct fit {
+    const int64_t *place; /* NULL: row j's place is j */
+    int64_t n_out;
+    bool *filled;       /* n_out; NULL when place is */
+    int32_t *raw_first; /* a feature's first raw column, -1 for none */
+    int32_t **number;   /* a feature's provisional number to its column in the feature's block, -1 for none */
+    int32_t *col;       /* sparse columns of one row */
+    float *val;
+    size_t cap_col, cap_val;
+} fit;
+
+static int64_t place_of(const fit *t, int64_t row)
+{
+    return t->place == NULL ? row : t->place[row];
+}
+
+static lt_status check_places(lt_env *env, const lt_encoder *e, fit *t)
+{
+    if (t->place == NULL)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &t->filled, (size_t)t->n_out, sizeof *t->filled, "the places of rows"));
+    for (int64_t j = 0; j < e->n; j++) {
+        if (t->place[j] >= t->n_out || (t->place[j] >= 0 && t->filled[t->place[j]]))
+            return lt_fail(env, LT_INVALID, "row %lld has a place that is taken or not there", (long long)j);
+        if (t->place[j] >= 0)
+            t->filled[t->place[j]] = true;
+    }
+    return LT_OK;
+}
+
+/* ---- numbers ---- */
+
+static lt_status init_moments(lt_env *env, moments *m, int32_t columns)
+{
+    double *all;
+    size_t n = (size_t)columns;
+
+    LT_TRY(lt_alloc(env, &all, 7 * n, sizeof *all, "means and variances"));
+    *m = (moments){columns, all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n, all + 6 * n};
+    return LT_OK;
+}
+
+static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first_row)
+{
+    const double *restrict shift = m->shift;
+    double *restrict n = m->chunk_n, *restrict mean = m->chunk_mean, *restrict m2 = m->chunk_m2;
+    int32_t d = c->columns;
+
+    for (int32_t k = 0; k < d; k++) {
+        n[k] = mean[k] = m2[k] = 0;
+        for (int32_t r = 0; r < c->rows && m->n[k] == 0; r++) {
+            double x = c->x[(size_t)r * (size_t)d + (size_t)k];
+
+            if (place_of(t, first_row + r) < 0 || isnan(x))
+                continue;
+            m->shift[k] = x;
+            break;
+        }
+    }
+    for (int32_t r = 0; r < c->rows; r++) {
+        const double *x = c->x + (size_t)r * (size_t)d;
+
+        if (place_of(t, first_row + r) < 0)
+            continue;
+        for (int32_t k = 0; k < d; k++) {
+            double v = x[k] - shift[k];
+
+            n[k] += isnan(v) ? 0 : 1;
+            mean[k] += isnan(v) ? 0 : v;
+        }
+    }
+    for (int32_t k = 0; k < d; k++)
+        mean[k] /= n[k] > 0 ? n[k] : 1;
+    for (int32_t r = 0; r < c->rows; r++) {
+        const double *x = c->x + (size_t)r * (size_t)d;
+
+        if (place_of(t, first_row + r) < 0)
+            continue;
+        for (int32_t k = 0; k < d; k++) {
+            double v = x[k] - shift[k] - mean[k];
+
+            m2[k] += isnan(v) ? 0 : v * v;
+        }
+    }
+    for (int32_t k = 0; k < d; k++) {
+        double both = m->n[k] + n[k], apart = mean[k] - m->mean[k];
+
+        if (n[k] == 0)
+            continue;
+        m->mean[k] += apart * (n[k] / both);
+        m->m2[k] += m2[k] + apart * apart * (m->n[k] * (n[k] / both));
+        m->n[k] = both;
+    }
+}
+
+/* mean and scale of one column; a column that cannot be scaled, constant or out of range, encodes as 0 throughout. */
+static void set_scale(const moments *m, int32_t k, bool standardize, double *mean, double *scale)
+{
+    *mean = 0;
+    *scale = 1;
+    if (!standardize)
+        return;
+    *mean = m->shift[k] + m->mean[k];
+    *scale = m->m2[k] > 0 ? 1 / sqrt(m->m2[k] / m->n[k]) : 0;
+    if (!isfinite(*mean))
+        *mean = *scale = 0;
+    if (!isfinite(*scale))
+        *scale = 0;
+}
+
+static lt_status fit_numbers(lt_env *env, lt_encoder *e, fit *t, bool standardize)
+{
+    const struct lt_encoder_raw *raw = e->raw;
+    int64_t row = 0;
+    moments m;
+
+    LT_TRY(init_moments(env, &m, raw->columns));
+    for (size_t i = 0; i < raw->n_chunks; i++) {
+        add_chunk(&m, &raw->chunk[i], t, row);
+        row += raw->chunk[i].rows;
+        LT_TRY(lt_poll(env));
+    }
+    for (int i = 0; i < e->n_features; i++) {
+        lt_feature *f = &e->feature[i];
+        bool scaled = standardize && (f->kind == LT_NUMBER || f->kind == LT_VECTOR);
+
+        t->raw_first[i] = -1;
+        if (lt_kind_has_tokens(f->kind))
+            continue;
+        f->nulls = t->n_out;
+        LT_TRY(lt_alloc(env, &f->mean, (size_t)f->width, sizeof *f->mean, "the features"));
+        LT_TRY(lt_alloc(env, &f->scale, (size_t)f->width, sizeof *f->scale, "the features"));
+        if (f->width == 0)
+            continue;
+        t->raw_first[i] = f->dense_first;
+        f->nulls = t->n_out - (int64_t)m.n[f->dense_first];
+        for (int32_t k = 0; k < f->width; k++)
+            set_scale(&m, f->dense_first + (lt_kind_is_time(f->kind) ? 0 : k), scaled, &f->mean[k], &f->scale[k]);
+    }
+    lt_free(env, m.n);
+    return LT_OK;
+}
+
+/* ---- categories ---- */
+
+/* The tokens of row r of a chunk. */
+static const lt_token *row_tokens(const lt_chunk *c, int32_t r, int64_t *n)
+{
+    int64_t first;
+
+    *n = 0;
+    if (c->token_end == NULL)
+        return NULL;
+    first = r > 0 ? c->token_end[r - 1] : 0;
+    *n = c->token_end[r] - first;
+    return c->token + first;
+}
+
+/* Counts again from the rows with a place: what was added with rows dropped or left out does not count. */
+static lt_status count_tokens(lt_env *env, lt_encoder *e, const fit *t)
+{
+    const struct lt_encoder_raw *raw = e->raw;
+    int64_t row = 0, n, *last_row;
+
+    LT_TRY(lt_alloc(env, &last_row, (size_t)e->n_features, sizeof *last_row, "the features"));
+    for (int i = 0; i < e->n_features; i++) {
+        lt_feature *f = &e->feature[i];
+
+        last_row[i] = -1;
+        if (!lt_kind_has_tokens(f->kind))
+            continue;
+        f->nulls = t->n_out;
+        if (f->dictionary.n > 0)
+            memset(f->dictionary.count, 0, (size_t)f->dictionary.n * sizeof *f->dictionary.count);
+    }
+    for (size_t i = 0; i < raw->n_chunks; i++) {
+        const lt_chunk *c = &raw->chunk[i];
+
+        for (int32_t r = 0; r < c->rows; r++, row++) {
+            const lt_token *token = row_tokens(c, r, &n);
+
+            if (place_of(t, row) < 0)
+                continue;
+            for (int64_t k = 0; k < n; k++) {
+                lt_feature *f = &e->feature[token[k].feature];
+
+                f->dictionary.count[token[k].number]++;
+                f->nulls -= last_row[token[k].feature] != row;
+                last_row[token[k].feature] = row;
+            }
+        }
+        LT_TRY(lt_poll(env));
+    }
+    lt_free(env, last_row);
+    return LT_OK;
+}
+
+static lt_status fit_categories(lt_env *env, lt_feature *f, double min_count, int32_t **number)
+{
+    int32_t *unused, dropped, many = f->dictionary.n, other;
+    double *count;
+    int64_t length;
+
+    LT_TRY(lt_dictionary_init(env, &f->rare));
+    for (int32_t i = 0; i < many; i++) {
+        const char *key = lt_dictionary_key(&f->dictionary, i, &length);
+        double seen = f->dictionary.count[i];
+
+        if (i % 65536 == 65535)
+            LT_TRY(lt_poll(env));
+        if (seen > 0 && seen < min_count)
+            LT_TRY(lt_dictionary_add(env, &f->rare, key, length, seen, &other));
+    }
+    LT_TRY(lt_dictionary_finish(env, &f->rare, 0, &unused, &dropped));
+    lt_free(env, unused);
+    /* finishing frees the counts by provisional number, which tell rare from not there */
+    LT_TRY(lt_alloc(env, &count, (size_t)many, sizeof *count, "a dictionary"));
+    if (many > 0)
+        memcpy(count, f->dictionary.count, (size_t)many * sizeof *count);
+    LT_TRY(lt_dictionary_finish(env, &f->dictionary, fmax(min_count, 1), number, &dropped));
+    for (int32_t i = 0; i < many; i++)
+        if ((*number)[i] < 0 && count[i] > 0)
+            (*number)[i] = f->dictionary.n;
+    lt_free(env, count);
+    return LT_OK;
+}
+
+/* ---- the table ---- */
+
+static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, int64_t row, lt_table *out,
+                         const int32_t *target, const double *mean, const double *scale)
+{
+    int32_t plain = 0; /* raw columns before this one map to themselves */
+
+    while (plain < c->columns && target[plain] == plain)
+        plain++;
+    for (int32_t r = 0; r < c->rows; r++, row++) {
+        const double *restrict x = c->x + (size_t)r * (size_t)c->columns;
+        int64_t at = place_of(t, row);
+        float *restrict y;
+
+        if (at < 0)
+            continue;
+        y = out->x + (size_t)at * (size_t)out->dense;
+        for (int32_t k = 0; k < plain; k++)
+            y[k] = lt_encode_cell(x[k], mean[k], scale[k]);
+        for (int32_t k = plain; k < c->columns; k++)
+            if (target[k] >= 0)
+                y[target[k]] = lt_encode_cell(x[k], mean[k], scale[k]);
+        for (int i = 0; i < e->n_features; i++) {
+            const lt_feature *f = &e->feature[i];
+
+            if (lt_kind_is_time(f->kind) && !isnan(x[t->raw_first[i]]))
+                lt_encode_cycles(f->kind, x[t->raw_first[i]], y + f->dense_first);
+        }
+    }
+}
+
+/* The sparse columns of row r into t->col, repeated as often as they occur; returns how many. */
+static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, int32_t r, int64_t *count)
+{
+    int64_t n, kept = 0;
+    const lt_token *token = row_tokens(c, r, &n);
+
+    LT_TRY(lt_grow(env, &t->col, &t->cap_col, (size_t)n + (size_t)e->n_features, sizeof *t->col, "an encoded row"));
+    LT_TRY(lt_grow(env, &t->val, &t->cap_val, (size_t)n + (size_t)e->n_features, sizeof *t->val, "an encoded row"));
+    for (int i = 0; i < e->n_features; i++)
+        e->given[i] = t->raw_first[i] >= 0 && t->raw_first[i] < c->columns &&
+                      !isnan(c->x[(size_t)r * (size_t)c->columns + (size_t)t->raw_first[i]]);
+    for (int64_t k = 0; k < n; k++) {
+        e->given[token[k].feature] = true;
+        t->col[kept++] = e->feature[token[k].feature].sparse_first + t->number[token[k].feature][token[k].number];
+    }
+    *count = lt_encoder_null_columns(e, t->col, kept);
+    return LT_OK;
+}
+
+/* How many entries each place gets, then where each place's entries start. */
+static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
+{
+    const struct lt_encoder_raw *raw = e->raw;
+    int64_t row = 0, n, nulls = 0;
+
+    LT_TRY(lt_alloc(env, &out->start, (size_t)out->n + 1, sizeof *out->start, "the encoded rows"));
+    for (int i = 0; i < e->n_features; i++)
+        nulls += e->feature[i].null_column >= 0;
+    for (size_t i = 0; i < raw->n_chunks; i++) {
+        for (int32_t r = 0; r < raw->chunk[i].rows; r++, row++) {
+            if (place_of(t, row) < 0)
+                continue;
+            LT_TRY(row_columns(env, e, t, &raw->chunk[i], r, &n));
+            out->start[place_of(t, row) + 1] = lt_encoder_merge_columns(t->col, n, t->col, t->val);
+        }
+        LT_TRY(lt_poll(env));
+    }
+    for (int64_t j = 0; j < out->n; j++) {
+        if (t->filled != NULL && !t->filled[j])
+            out->start[j + 1] = nulls;
+        out->start[j + 1] += out->start[j];
+    }
+    LT_TRY(lt_alloc(env, &out->col, (size_t)out->start[out->n], sizeof *out->col, "the encoded rows"));
+    return lt_alloc(env, &out->val, (size_t)out->start[out->n], sizeof *out->val, "the encoded rows");
+}
+
+static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, int64_t row, lt_table *out)
+{
+    int64_t n;
+
+    for (int32_t r = 0; r < c->rows; r++, row++) {
+        int64_t at = place_of(t, row);
+
+        if (at < 0)
+            continue;
+        LT_TRY(row_columns(env, e, t, c, r, &n));
+        lt_encoder_merge_columns(t->col, n, out->col + out->start[at], out->val + out->start[at]);
+    }
+    return LT_OK;
+}
+
+/* Places without a row: every "is null" column. */
+static lt_status encode_gaps(lt_env *env, lt_encoder *e, const fit *t, lt_table *out)
+{
+    lt_encoder_drop_row(e); /* nothing is given */
+    for (int64_t j = 0; t->filled != NULL && j < out->n; j++) {
+        int64_t n = out->start[j + 1] - out->start[j];
+
+        if (j % 65536 == 0)
+            LT_TRY(lt_poll(env));
+        if (t->filled[j])
+            continue;
+        lt_encoder_null_columns(e, out->col + out->start[j], 0);
+        for (int64_t k = 0; k < n; k++)
+            out->val[out->start[j] + k] = 1;
+    }
+    return LT_OK;
+}
+
+static lt_status encode_rows(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
+{
+    struct lt_encoder_raw *raw = e->raw;
+    int32_t *target;
+    double *mean, *scale;
+    int64_t row = 0;
+
+    LT_TRY(lt_alloc(env, &target, (size_t)raw->columns, sizeof *target, "the features"));
+    LT_TRY(lt_alloc(env, &mean, (size_t)raw->columns, sizeof *mean, "the features"));
+    LT_TRY(lt_alloc(env, &scale, (size_t)raw->columns, sizeof *scale, "the features"));
+    for (int32_t k = 0; k < raw->columns; k++)
+        target[k] = -1;
+    for (int i = 0; i < e->n_features; i++) {
+        const lt_feature *f = &e->feature[i];
+
+        for (int32_t k = 0; t->raw_first[i] >= 0 && !lt_kind_is_time(f->kind) && k < f->width; k++) {
+            target[t->raw_first[i] + k] = f->dense_first + k;
+            mean[t->raw_first[i] + k] = f->mean[k];
+            scale[t->raw_first[i] + k] = f->scale[k];
+        }
+    }
+    *out = (lt_table){.n = t->n_out, .dense = e->dense, .sparse = e->sparse};
+    if (out->sparse > 0)
+        LT_TRY(size_entries(env, e, t, out));
+    if (out->dense > 0)
+        LT_TRY(lt_alloc(env, &out->x, (size_t)out->n, (size_t)out->dense * sizeof *out->x, "the encoded rows"));
+    for (size_t i = 0; i < raw->n_chunks; i++) {
+        lt_chunk *c = &raw->chunk[i];
+
+        if (out->dense > 0)
+            encode_dense(e, t, c, row, out, target, mean, scale);
+        if (out->sparse > 0)
+            LT_TRY(encode_sparse(env, e, t, c, row, out));
+        row += c->rows;
+        lt_free(env, c->x);
+        lt_free(env, c->token);
+        lt_free(env, c->token_end);
+        LT_TRY(lt_poll(env));
+    }
+    if (out->sparse > 0)
+        LT_TRY(encode_gaps(env, e, t, out));
+    lt_free(env, target);
+    lt_free(env, mean);
+    lt_free(env, scale);
+    return LT_OK;
+}
+
+lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool standardize, const int64_t *place,
+                            int64_t n_out, lt_table *out)
+{
+    fit t = {.place = place, .n_out = place == NULL ? e->n : n_out};
+
+    lt_encoder_drop_row(e); /* a width known only from an unfinished row */
+    LT_TRY(check_places(env, e, &t));
+    LT_TRY(lt_alloc(env, &t.raw_first, (size_t)e->n_features, sizeof *t.raw_first, "the features"));
+    LT_TRY(lt_alloc(env, &t.number, (size_t)e->n_features, sizeof *t.number, "the features"));
+    LT_TRY(fit_numbers(env, e, &t, standardize));
+    LT_TRY(count_tokens(env, e, &t));
+    for (int i = 0; i < e->n_features; i++)
+        if (lt_kind_has_tokens(e->feature[i].kind))
+            LT_TRY(fit_categories(env, &e->feature[i], min_count, &t.number[i]));
+    LT_TRY(lt_encoder_freeze(env, e));
+    LT_TRY(encode_rows(env, e, &t, out));
+
+    for (int i = 0; i < e->n_features; i++)
+        lt_free(env, t.number[i]);
+    lt_free(env, t.number);
+    lt_free(env, t.raw_first);
+    lt_free(env, t.filled);
+    lt_free(env, t.col);
+    lt_free(env, t.val);
+    lt_free(env, e->raw->x);
+    lt_free(env, e->raw->token);
+    lt_free(env, e->raw->chunk);
+    lt_free(env, e->raw);
+    e->raw = NULL;
+    return LT_OK;
+}

@@ -1,0 +1,72 @@
+/*
+ * encoder_raw.h: what encoder.c (rows in) and encoder_fit.c (fitting) share; nobody else includes it.
+ *
+ * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles, NaN
+ * for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its width
+ * becomes known; chunks from before then simply have fewer columns.
+ */
+#ifndef LT_ENCODER_RAW_H
+#define LT_ENCODER_RAW_H
+
+#include "encoder.h"
+
+#include <math.h>
+
+typedef struct lt_token {
+    int32_t feature, number;
+} lt_token;
+
+typedef struct lt_chunk {
+    int32_t rows, columns;
+    double *x;          /* capacity x columns */
+    int64_t n_tokens;
+    int64_t *token_end; /* one a row, once a row had tokens: where the row's tokens end */
+    lt_token *token;
+    size_t cap_token;
+} lt_chunk;
+
+struct lt_encoder_raw {
+    int32_t columns;   /* raw columns known */
+    int32_t committed; /* those known before the row at hand */
+    double *x;         /* the row at hand */
+    size_t cap_x;
+    lt_token *token; /* its tokens */
+    size_t n_tokens, cap_token;
+    lt_chunk *chunk;
+    size_t n_chunks, cap_chunks;
+};
+
+/* Beyond this, a product with a weight could overflow to infinity and a sum of two of those to NaN. */
+#define LT_ENCODED_MOST 1e18
+
+/* NaN, which is NULL, encodes as 0. */
+static inline float lt_encode_cell(double x, double mean, double scale)
+{
+    double v = (x - mean) * scale;
+
+    v = v > LT_ENCODED_MOST ? LT_ENCODED_MOST : v;
+    v = v < -LT_ENCODED_MOST ? -LT_ENCODED_MOST : v;
+    return isnan(v) ? 0.0f : (float)v;
+}
+
+static inline bool lt_kind_has_tokens(lt_kind kind)
+{
+    return kind == LT_CATEGORY || kind == LT_BAG;
+}
+
+static inline bool lt_kind_is_time(lt_kind kind)
+{
+    return kind == LT_TIMESTAMP || kind == LT_DATE;
+}
+
+/* Cyclic parts into out[0..6) (TIMESTAMP) or out[0..4) (DATE). */
+void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out);
+/* Appends the "is null" columns of the features not in e->given; returns the new count. */
+int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, int64_t n);
+/* Sorts n columns and counts repeats: the distinct ones go to out (may be col), their counts to val; returns how many. */
+int64_t lt_encoder_merge_columns(int32_t *col, int64_t n, int32_t *out, float *val);
+/* From kinds, widths, dictionaries and NULL counts to column numbers; freezes the encoder. LT_INVALID when there are
+ * more than INT32_MAX columns. */
+lt_status lt_encoder_freeze(lt_env *env, lt_encoder *e);
+
+#endif
