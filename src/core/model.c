@@ -51,7 +51,7 @@ static lt_status add_array(lt_env *env, lt_model *m, const char *name, int64_t r
 
 lt_status lt_model_add_f32(lt_env *env, lt_model *m, const char *name, int64_t rows, int64_t cols, float **out)
 {
-    lt_array *a;
+    lt_array *a = NULL;
 
     LT_TRY(add_array(env, m, name, rows, cols, sizeof **out, &a, out));
     a->f = *out;
@@ -60,7 +60,7 @@ lt_status lt_model_add_f32(lt_env *env, lt_model *m, const char *name, int64_t r
 
 lt_status lt_model_add_f64(lt_env *env, lt_model *m, const char *name, int64_t rows, int64_t cols, double **out)
 {
-    lt_array *a;
+    lt_array *a = NULL;
 
     LT_TRY(add_array(env, m, name, rows, cols, sizeof **out, &a, out));
     a->d = *out;
