@@ -90,8 +90,9 @@ typedef struct lt_algorithm {
     lt_status (*score)(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
                        float *margin);
     /*
-     * contribution[0 .. 1 + dense + sparse) of each input column to the margin of ONE example, [0] being the baseline;
-     * they sum to the margin. Linear models: coefficient * value. MLP: see mlp.c.
+     * contribution[0 .. 1 + dense + sparse + 2) to the margin of ONE example: [0] is the baseline, then the input
+     * columns, then what was learned about the user and the item themselves beyond any column (embeddings; 0 without).
+     * They sum to the margin. Linear models: coefficient * value. MLP: see mlp_score.c.
      */
     lt_status (*explain)(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *one,
                          double *contribution);

@@ -1,0 +1,476 @@
+/*
+ * mlp.c: the multi-layer perceptron: its options and its training.
+ *
+ * Objective, over n examples of weight w (class weights included) and label y:
+ *     sum_i w_i loss(margin_i, y_i) + regularization/2 ||W||^2 + l1 |W|_1
+ * over all weights but biases and batch norm's scales.  A batch's gradient is the mean over its examples, weights
+ * scaled to mean 1, plus (regularization W + l1 sign W) / sum_i w_i.  Rows of embeddings and of sparse columns are
+ * penalised in the batches that touch them, so a rare row less than the formula says.
+ *
+ * Squared and Huber loss train on the label standardised, and the last layer takes the scale back at the end: margins,
+ * losses logged and huber_delta are in the label's unit, the penalty and tolerance in standard deviations' (squared).
+ *
+ * Unknown users and items have the zero embedding.  That zero is trained: each example loses its user's embedding, and
+ * likewise its item's, with probability ID_DROPOUT (after DropoutNet, Volkovs et al. 2017), so that an unknown user
+ * gets what is likely for users at large, which is close to popularity.
+ *
+ * Implicit feedback: negatives are drawn afresh each epoch, those of the validation part once (an item held out for the
+ * same user may be among them, as it may among those of training).
+ */
+#include "loss.h"
+#include "mlp_network.h"
+
+#include <math.h>
+#include <string.h>
+
+#define ID_DROPOUT 0.05
+
+static const lt_option mlp_options[] = {
+    {"hidden", LT_OPT_INTS, "[64, 32]", 1, LT_MLP_WIDTH, NULL,
+     "units of each hidden layer, first to last; an empty list makes a linear model"},
+    {"activation", LT_OPT_ENUM, "relu", 0, 0, "relu|tanh|sigmoid|gelu", "function of the hidden units"},
+    {"dropout", LT_OPT_FLOAT, "0", 0, 0.9, NULL, "share of the hidden units left out at random in each training step"},
+    {"batch_norm", LT_OPT_BOOL, "false", 0, 0, NULL, "whether hidden layers are normalised over each batch"},
+    {"loss", LT_OPT_ENUM, "auto", 0, 0, "auto|logistic|squared|huber|poisson",
+     "what is minimised; auto: logistic for boolean labels and implicit feedback, squared for numbers"},
+    {"huber_delta", LT_OPT_FLOAT, "1", 1e-9, 1e15, NULL,
+     "the error, in the label's unit, beyond which the Huber loss grows linearly"},
+    {"optimizer", LT_OPT_ENUM, "adam", 0, 0, "adam|momentum|sgd", "how weights follow the gradient"},
+    {"learning_rate", LT_OPT_FLOAT, "0.001", 1e-9, 100, NULL, "step size of the optimizer"},
+    {"momentum", LT_OPT_FLOAT, "0.9", 0, 0.999, NULL, "share of the last step kept, with optimizer momentum"},
+    {"batch_size", LT_OPT_INT, "256", 1, 65536, NULL, "examples per step"},
+    {"epochs", LT_OPT_INT, "20", 1, 100000, NULL, "the most passes over the training examples"},
+    {"regularization", LT_OPT_FLOAT, "0.0001", 0, 1e12, NULL,
+     "l2 penalty: half of this times the sum of squared weights, against the sum of all examples' losses"},
+    {"l1", LT_OPT_FLOAT, "0", 0, 1e12, NULL, "l1 penalty: this times the sum of absolute weights"},
+    {"tolerance", LT_OPT_FLOAT, "0.0001", 0, 1e6, NULL, "the least fall of the loss that early_stopping counts"},
+    {"early_stopping", LT_OPT_INT, "3", 0, 100000, NULL,
+     "epochs without a lower validation loss after which training stops and returns to the best weights; without a "
+     "validation part the training loss is watched; 0: never"},
+    {"embedding", LT_OPT_INT, "16", 0, 1024, NULL,
+     "width of the learned vectors of users and items; 0: none; without users it is ignored"},
+    {"class_weight", LT_OPT_ENUM, "none", 0, 0, "none|balanced",
+     "balanced: both classes of a boolean label weigh the same in all"},
+    {"negatives", LT_OPT_INT, "4", 1, 1000, NULL, "items drawn as negatives per positive, for implicit feedback"},
+    {"negative_exponent", LT_OPT_FLOAT, "0", 0, 2, NULL,
+     "negatives are drawn in proportion to popularity to this power; 0: all alike"},
+    {"sampling_correction", LT_OPT_BOOL, "false", 0, 0, NULL,
+     "whether scores are corrected for the sampling of negatives, so that they hold for the full catalogue"},
+};
+
+/* Training, from options to weights. */
+typedef struct lt_job {
+    const lt_dataset *data;
+    const lt_options *options;
+    lt_inputs inputs;
+    lt_loss loss;
+    double delta;
+    double mean, sd;        /* training works on (label - mean) / sd */
+    double class_weight[2]; /* for labels 0 and 1 */
+    double weight_scale;    /* makes the weights' mean 1 */
+    int epochs;
+    lt_random rng;
+    lt_mlp_trainer trainer;
+    lt_batch batch;
+    int32_t *user, *item; /* of the batch; -1 where left out */
+    float *slope;         /* of the batch */
+} lt_job;
+
+/* ---- losses of sets of examples ---- */
+
+static double label_of(const lt_examples *ex, int64_t i)
+{
+    return ex->label == NULL ? 1 : ex->label[i];
+}
+
+static double weight_of(const lt_job *job, const lt_examples *ex, int64_t i)
+{
+    return (ex->weight == NULL ? 1 : ex->weight[i]) * job->class_weight[label_of(ex, i) == 1];
+}
+
+/* What the loss demands of labels, so that it has a minimum. */
+static lt_status check_labels(lt_env *env, const lt_job *job, const lt_examples *ex)
+{
+    bool balanced = lt_option_is(job->options, "class_weight", "balanced");
+
+    for (int64_t i = 0; i < ex->n; i++) {
+        double y = label_of(ex, i);
+
+        if (job->loss == LT_LOSS_LOGISTIC && !(y >= 0 && y <= 1))
+            return lt_fail(env, LT_INVALID, "the logistic loss needs labels from 0 to 1, but one is %g", y);
+        if (job->loss == LT_LOSS_POISSON && !(y >= 0))
+            return lt_fail(env, LT_INVALID, "the Poisson loss needs labels of at least 0, but one is %g", y);
+        if (balanced && y != 0 && y != 1)
+            return lt_fail(env, LT_INVALID, "class_weight = balanced needs labels 0 and 1, but one is %g", y);
+    }
+    return LT_OK;
+}
+
+/* Class weights, the weights' and the label's scale, and the penalties per step; *start is the constant model's margin. */
+static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double *start)
+{
+    double of_class[2] = {0, 0}, total = 0, sum = 0, squares = 0;
+    lt_link link = lt_loss_link(job->loss);
+
+    job->class_weight[0] = job->class_weight[1] = 1;
+    for (int64_t i = 0; i < ex->n; i++)
+        of_class[label_of(ex, i) == 1] += weight_of(job, ex, i);
+    if (lt_option_is(job->options, "class_weight", "balanced") && of_class[0] > 0 && of_class[1] > 0)
+        for (int c = 0; c < 2; c++)
+            job->class_weight[c] = (of_class[0] + of_class[1]) / (2 * of_class[c]);
+    for (int64_t i = 0; i < ex->n; i++) {
+        double w = weight_of(job, ex, i);
+
+        total += w;
+        sum += w * label_of(ex, i);
+    }
+    if (!(total > 0))
+        return lt_fail(env, LT_INVALID, "the weights of all training examples are zero");
+    for (int64_t i = 0; i < ex->n; i++) {
+        double d = label_of(ex, i) - sum / total;
+
+        squares += weight_of(job, ex, i) * d * d;
+    }
+    job->mean = 0;
+    job->sd = 1;
+    if (link == LT_LINK_IDENTITY) {
+        job->mean = sum / total;
+        job->sd = squares > 0 ? sqrt(squares / total) : 1;
+    }
+    *start = link == LT_LINK_IDENTITY ? 0 : lt_link_margin(link, sum / total);
+    job->weight_scale = (double)ex->n / total;
+    job->trainer.optimizer.l2 = (float)(lt_option_float(job->options, "regularization") / total);
+    job->trainer.optimizer.l1 = (float)(lt_option_float(job->options, "l1") / total);
+    return LT_OK;
+}
+
+/* Mean loss in standardised units of a frozen network, whose margins are in the label's. */
+static lt_status frozen_loss(lt_env *env, const lt_job *job, const lt_network *net, const lt_examples *ex, float *margin,
+                             double *loss)
+{
+    double sum = 0, total = 0, slope;
+
+    LT_TRY(lt_mlp_margins(env, net, &job->inputs, ex, margin));
+    for (int64_t i = 0; i < ex->n; i++) {
+        double m = (double)margin[i] + (ex->offset == NULL ? 0 : ex->offset[i]);
+        double w = weight_of(job, ex, i);
+
+        sum += w * lt_loss_value(job->loss, job->delta, m, label_of(ex, i), &slope);
+        total += w;
+    }
+    *loss = total > 0 ? sum / total / (job->sd * job->sd) : NAN;
+    return LT_OK;
+}
+
+/* ---- one epoch ---- */
+
+static lt_status diverged(lt_env *env, const lt_job *job, int epoch)
+{
+    lt_fail(env, LT_DIVERGED, "training diverged in epoch %d: the loss is no longer a finite number", epoch);
+    return lt_fail_hint(env, "Lower learning_rate, which is %g.", lt_option_float(job->options, "learning_rate"));
+}
+
+/* The embeddings' rows of a batch, some left out. */
+static void batch_ids(lt_job *job, const int32_t *number, const int32_t *index, int b, int32_t *out)
+{
+    for (int i = 0; i < b; i++)
+        out[i] = number == NULL || lt_random_uniform(&job->rng) < ID_DROPOUT ? -1 : number[index[i]];
+}
+
+/* Sums of w loss and of w are added to; slopes are those of the batch's mean. */
+static void batch_loss(lt_job *job, const lt_examples *ex, const int32_t *index, int b, const float *margin,
+                       double *loss_sum, double *weight_sum)
+{
+    double delta = job->delta / job->sd;
+
+    for (int k = 0; k < b; k++) {
+        int64_t i = index[k];
+        double w = weight_of(job, ex, i);
+        double m = (double)margin[k] + (ex->offset == NULL ? 0 : ex->offset[i]);
+        double slope;
+
+        *loss_sum += w * lt_loss_value(job->loss, delta, m, (label_of(ex, i) - job->mean) / job->sd, &slope);
+        *weight_sum += w;
+        job->slope[k] = (float)(w * job->weight_scale * slope / b);
+    }
+}
+
+static lt_status run_epoch(lt_env *env, lt_job *job, const lt_examples *ex, int32_t *index, int epoch, double *loss)
+{
+    lt_mlp_trainer *t = &job->trainer;
+    double loss_sum = 0, weight_sum = 0;
+
+    for (int64_t i = 0; i < ex->n; i++)
+        index[i] = (int32_t)i;
+    lt_random_shuffle(&job->rng, index, ex->n);
+    for (int64_t first = 0; first < ex->n; first += t->batch) {
+        int b = ex->n - first < t->batch ? (int)(ex->n - first) : t->batch;
+        const int32_t *chosen = index + first;
+
+        LT_TRY(lt_poll(env));
+        if (t->batch_norm && b == 1 && first > 0)
+            break; /* one example has no variance; the next shuffle brings it in */
+        LT_TRY(lt_gather(env, &job->inputs, ex, chosen, 0, b, &job->batch));
+        if (t->net.embedding > 0) {
+            batch_ids(job, ex->user, chosen, b, job->user);
+            batch_ids(job, ex->item, chosen, b, job->item);
+        }
+        LT_TRY(lt_mlp_forward(env, t, &job->batch, job->user, job->item, &job->rng));
+        batch_loss(job, ex, chosen, b, t->z[t->net.layers - 1], &loss_sum, &weight_sum);
+        if (!isfinite(loss_sum))
+            return diverged(env, job, epoch);
+        LT_TRY(lt_mlp_backward(env, t, &job->batch, job->user, job->item, job->slope));
+        LT_TRY(lt_mlp_step(env, t));
+    }
+    *loss = weight_sum > 0 ? loss_sum / weight_sum : 0;
+    return LT_OK;
+}
+
+/* ---- setting up ---- */
+
+static lt_status choose_loss(lt_env *env, lt_job *job)
+{
+    lt_label_kind kind = job->data->label_kind;
+
+    job->loss = lt_option_is(job->options, "loss", "logistic")  ? LT_LOSS_LOGISTIC
+                : lt_option_is(job->options, "loss", "squared") ? LT_LOSS_SQUARED
+                : lt_option_is(job->options, "loss", "huber")   ? LT_LOSS_HUBER
+                : lt_option_is(job->options, "loss", "poisson") ? LT_LOSS_POISSON
+                : kind == LT_LABEL_REAL                         ? LT_LOSS_SQUARED
+                                                                : LT_LOSS_LOGISTIC;
+    job->delta = lt_option_float(job->options, "huber_delta");
+    if (kind == LT_LABEL_IMPLICIT && lt_option_bool(job->options, "sampling_correction") &&
+        job->loss != LT_LOSS_LOGISTIC)
+        return lt_fail(env, LT_INVALID, "sampling_correction needs the logistic loss");
+    return LT_OK;
+}
+
+/* The network's shape and the way it is trained. */
+static lt_status choose_network(lt_env *env, lt_job *job)
+{
+    const lt_options *o = job->options;
+    const lt_design *d = &job->data->design;
+    const lt_value *hidden = lt_option_value(o, "hidden");
+    lt_mlp_trainer *t = &job->trainer;
+    lt_optimizer_kind kind = lt_option_is(o, "optimizer", "adam")       ? LT_OPTIMIZER_ADAM
+                             : lt_option_is(o, "optimizer", "momentum") ? LT_OPTIMIZER_MOMENTUM
+                                                                        : LT_OPTIMIZER_SGD;
+
+    if (hidden->n >= LT_MLP_LAYERS)
+        return lt_fail(env, LT_INVALID, "option \"hidden\" names %d layers, but %d is the most", hidden->n,
+                       LT_MLP_LAYERS - 1);
+    t->net = (lt_network){.dense = d->dense, .sparse = d->sparse, .users = d->users, .items = d->items};
+    t->net.activation = lt_option_is(o, "activation", "relu")      ? LT_RELU
+                        : lt_option_is(o, "activation", "tanh")    ? LT_TANH
+                        : lt_option_is(o, "activation", "sigmoid") ? LT_SIGMOID
+                                                                   : LT_GELU;
+    t->net.embedding = d->users > 0 && d->items > 0 ? (int32_t)lt_option_int(o, "embedding") : 0;
+    t->net.layers = hidden->n + 1;
+    for (int l = 0; l < hidden->n; l++)
+        t->net.width[l] = (int32_t)hidden->numbers[l];
+    t->net.width[hidden->n] = 1;
+    t->batch = (int)lt_option_int(o, "batch_size");
+    t->batch_norm = lt_option_bool(o, "batch_norm");
+    t->dropout = lt_option_float(o, "dropout");
+    LT_TRY(lt_alloc(env, &job->slope, (size_t)t->batch, sizeof *job->slope, "a batch"));
+    if (t->net.embedding > 0) {
+        LT_TRY(lt_alloc(env, &job->user, (size_t)t->batch, sizeof *job->user, "a batch"));
+        LT_TRY(lt_alloc(env, &job->item, (size_t)t->batch, sizeof *job->item, "a batch"));
+    }
+    return lt_optimizer_init(env, &t->optimizer, kind, lt_option_float(o, "learning_rate"),
+                             lt_option_float(o, "momentum"));
+}
+
+/* Random weights, scaled by how many values the first examples have, and the output's bias. */
+static lt_status start_network(lt_env *env, lt_job *job, const lt_examples *ex)
+{
+    lt_mlp_trainer *t = &job->trainer;
+    int b = ex->n < t->batch ? (int)ex->n : t->batch;
+    double start = 0;
+
+    LT_TRY(measure(env, job, ex, &start));
+    LT_TRY(lt_gather(env, &job->inputs, ex, NULL, 0, b, &job->batch));
+    LT_TRY(lt_mlp_trainer_init(env, t,
+                               t->net.dense + 2.0 * t->net.embedding +
+                                   (t->net.sparse > 0 ? (double)job->batch.start[b] / b : 0),
+                               &job->rng));
+    t->net.bias[t->net.layers - 1][0] = (float)start;
+    return LT_OK;
+}
+
+static void free_examples(lt_env *env, lt_examples *ex)
+{
+    lt_free(env, ex->row);
+    lt_free(env, ex->user);
+    lt_free(env, ex->item);
+    lt_free(env, ex->label);
+    lt_free(env, ex->weight);
+    lt_free(env, ex->offset);
+}
+
+/* `positives` with negatives drawn; other labels' examples as they are. */
+static lt_status draw(lt_env *env, lt_job *job, const lt_examples *positives, lt_examples *out)
+{
+    const lt_options *o = job->options;
+
+    *out = *positives;
+    if (job->data->label_kind == LT_LABEL_IMPLICIT && positives->n > 0)
+        LT_TRY(lt_sample_negatives(env, job->data, positives, &job->data->seen, (int)lt_option_int(o, "negatives"),
+                                   lt_option_float(o, "negative_exponent"), lt_option_bool(o, "sampling_correction"),
+                                   &job->rng, out));
+    if (out->n > INT32_MAX)
+        return lt_fail(env, LT_INVALID, "there are more than %d examples%s", INT32_MAX,
+                       out->n > positives->n ? ", sampled negatives included" : "");
+    return LT_OK;
+}
+
+/* ---- epochs and when to stop ---- */
+
+static void log_epoch(lt_env *env, const lt_job *job, int epoch, double loss, double validation, double since)
+{
+    double unit = job->sd * job->sd;
+    lt_epoch line = {.epoch = epoch,
+                     .epochs = job->epochs,
+                     .train_loss = loss * unit,
+                     .validation_loss = validation * unit,
+                     .validation_metric = NAN,
+                     .seconds = env->seconds(env->context) - since};
+
+    if (env->log != NULL)
+        env->log(env->context, &line);
+}
+
+/* Trains until the last epoch or until early stopping; *kept is the network to keep. */
+static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
+{
+    double since = env->seconds(env->context), tolerance = lt_option_float(job->options, "tolerance");
+    int64_t patience = lt_option_int(job->options, "early_stopping");
+    double watched = INFINITY, best = INFINITY, loss = 0, validation = NAN;
+    bool implicit = job->data->label_kind == LT_LABEL_IMPLICIT, restore;
+    lt_examples train, held_out;
+    lt_network now = {0};
+    float *margin;
+    int32_t *index;
+    size_t examples;
+    int64_t stale = 0;
+
+    LT_TRY(draw(env, job, &job->data->validation, &held_out));
+    LT_TRY(draw(env, job, &job->data->train, &train));
+    LT_TRY(start_network(env, job, &train));
+    restore = held_out.n > 0 && patience > 0;
+    now = job->trainer.net;
+    LT_TRY(lt_mlp_alloc(env, &now));
+    *kept = now;
+    if (restore)
+        LT_TRY(lt_mlp_alloc(env, kept));
+    LT_TRY(lt_alloc(env, &margin, (size_t)held_out.n, sizeof *margin, "the validation part's margins"));
+    /* Later epochs may leave out fewer negatives than the first. */
+    examples = (size_t)job->data->train.n * (implicit ? (size_t)lt_option_int(job->options, "negatives") + 1 : 1);
+    LT_TRY(lt_alloc(env, &index, examples, sizeof *index, "the examples' order"));
+
+    for (int epoch = 1; epoch <= job->epochs; epoch++) {
+        if (epoch > 1 && implicit) {
+            free_examples(env, &train);
+            LT_TRY(draw(env, job, &job->data->train, &train));
+        }
+        LT_TRY(run_epoch(env, job, &train, index, epoch, &loss));
+        fit->epochs = epoch;
+        if (held_out.n > 0) {
+            lt_mlp_freeze(&job->trainer, job->sd, job->mean, &now);
+            LT_TRY(frozen_loss(env, job, &now, &held_out, margin, &validation));
+            if (!isfinite(validation))
+                return diverged(env, job, epoch);
+        }
+        log_epoch(env, job, epoch, loss, validation, since);
+        if (restore && validation < best) {
+            lt_network better = now;
+
+            best = validation;
+            fit->loss = loss * job->sd * job->sd;
+            now = *kept;
+            *kept = better;
+        }
+        stale++;
+        if ((restore ? validation : loss) < watched - tolerance) {
+            watched = restore ? validation : loss;
+            stale = 0;
+        }
+        if (patience > 0 && stale >= patience) {
+            fit->converged = true;
+            break;
+        }
+    }
+    if (!restore) {
+        lt_mlp_freeze(&job->trainer, job->sd, job->mean, kept);
+        fit->loss = loss * job->sd * job->sd;
+    }
+    lt_free(env, index);
+    lt_free(env, margin);
+    if (implicit) {
+        free_examples(env, &train);
+        free_examples(env, &held_out);
+    }
+    return LT_OK;
+}
+
+static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options *options, lt_model *model,
+                           lt_fit *fit)
+{
+    lt_job *job;
+    lt_network kept = {0}, stored;
+
+    *fit = (lt_fit){0};
+    if (data->train.n == 0)
+        return lt_fail(env, LT_INVALID, "there are no examples to train on");
+    LT_TRY(lt_alloc(env, &job, 1, sizeof *job, "the training"));
+    job->data = data;
+    job->options = options;
+    job->inputs = lt_dataset_inputs(data);
+    job->epochs = (int)lt_option_int(options, "epochs");
+    lt_random_seed(&job->rng, (uint64_t)lt_option_int(options, "seed"));
+    LT_TRY(choose_loss(env, job));
+    LT_TRY(check_labels(env, job, &data->train));
+    LT_TRY(check_labels(env, job, &data->validation));
+    LT_TRY(choose_network(env, job));
+    LT_TRY(run(env, job, fit, &kept));
+
+    model->link = lt_loss_link(job->loss);
+    model->design = data->design;
+    lt_mlp_trainer_free(env, &job->trainer);
+    LT_TRY(lt_mlp_store(env, &kept, model));
+    /* A loss can stay finite for one more epoch than the weights. */
+    if (lt_mlp_load(env, model, &stored) != LT_OK)
+        return diverged(env, job, fit->epochs);
+    return LT_OK;
+}
+
+static lt_status mlp_check(lt_env *env, const lt_model *model)
+{
+    lt_network net;
+
+    return lt_mlp_load(env, model, &net);
+}
+
+static lt_status mlp_predict(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *ex,
+                             float *margin)
+{
+    lt_network net;
+
+    LT_TRY(lt_mlp_view(env, model, &net));
+    return lt_mlp_margins(env, &net, in, ex, margin);
+}
+
+const lt_algorithm lt_mlp = {
+    .name = "mlp",
+    .help = "multi-layer perceptron on features and learned embeddings of users and items",
+    .supervised = true,
+    .recommender = true,
+    .options = mlp_options,
+    .n_options = sizeof mlp_options / sizeof mlp_options[0],
+    .train = mlp_train,
+    .check = mlp_check,
+    .predict = mlp_predict,
+    .prepare = lt_mlp_prepare,
+    .score = lt_mlp_score,
+    .explain = lt_mlp_explain,
+};
