@@ -34,7 +34,7 @@ lt_status lt_design_finish(lt_env *env, lt_design *d)
             __builtin_add_overflow(sparse, cells, &sparse))
             sparse = INT64_MAX;
     }
-    if (dense > INT32_MAX || sparse > INT32_MAX) {
+    if (dense > INT32_MAX || sparse > INT32_MAX || dense + sparse >= INT32_MAX) { /* an intercept fits, too */
         lt_fail(env, LT_INVALID, "the features encode to more than %d columns", INT32_MAX);
         return lt_fail_hint(env, "Raise min_count, exclude a feature or a cross.");
     }
@@ -52,7 +52,7 @@ void lt_design_write(lt_writer *w, const lt_design *d)
     lt_write_i32(w, d->n_crosses);
     for (int i = 0; i < d->n_crosses; i++) {
         const lt_cross *c = &d->cross[i];
-        int32_t part[CROSS_FIELDS] = {c->user_dense_first, c->user_dense_count, c->user_sparse_first,
+        int32_t part[CROSS_FIELDS] = {c->user_dense_first,  c->user_dense_count, c->user_sparse_first,
                                       c->user_sparse_count, c->item_dense_first, c->item_dense_count,
                                       c->item_sparse_first, c->item_sparse_count};
 
@@ -152,10 +152,10 @@ lt_inputs lt_dataset_inputs(const lt_dataset *d)
 /* ---- negative sampling ---- */
 
 typedef struct sampler {
-    int32_t n;     /* items */
-    double *p;     /* n: probability of each item; they sum to 1 */
-    double least;  /* the smallest positive p */
-    double *keep;  /* n: the alias table; NULL when all items are equally likely */
+    int32_t n;      /* items */
+    double *p;      /* n: probability of each item; they sum to 1 */
+    double least;   /* the smallest positive p */
+    double *keep;   /* n: the alias table; NULL when all items are equally likely */
     int32_t *other; /* n */
 } sampler;
 
@@ -226,8 +226,8 @@ static int32_t sampler_draw(const sampler *s, lt_random *rng)
 }
 
 /*
- * rate[u] = per_positive * (positives of u) / (probability of the items u does not have): times p[i], the expected number
- * of times pair (u, i) was drawn. Unknown users share rate[U].
+ * rate[u] = per_positive * (positives of u) / (probability of the items u does not have): times p[i], the expected
+ * number of times pair (u, i) was drawn. Unknown users share rate[U].
  */
 static lt_status sampling_rates(lt_env *env, const sampler *s, const lt_examples *positives, const lt_pairs *known,
                                 int per_positive, int32_t users, double **out)
@@ -421,9 +421,10 @@ static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int6
     int32_t ids = d->row_sparse + d->user_sparse + d->item_sparse;
 
     /* A side without columns has no table to look into. */
-    LT_TRY(reserve(env, out, *n, (d->row_sparse > 0 ? entries_of(in->row, r) : 0) +
-                                     (d->user_sparse > 0 ? entries_of(in->user, u) : 0) +
-                                     (d->item_sparse > 0 ? entries_of(in->item, i) : 0) + 2));
+    LT_TRY(reserve(env, out, *n,
+                   (d->row_sparse > 0 ? entries_of(in->row, r) : 0) +
+                       (d->user_sparse > 0 ? entries_of(in->user, u) : 0) +
+                       (d->item_sparse > 0 ? entries_of(in->item, i) : 0) + 2));
     if (d->row_sparse > 0)
         *n = append(out, *n, in->row, r, 0);
     if (d->user_sparse > 0)
@@ -456,7 +457,8 @@ static void gather_dense(float *x, const lt_table *t, int64_t row, int32_t width
 }
 
 /* Dense columns of the row's own only. */
-static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b, float *x)
+static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
+                        float *x)
 {
     int32_t width = in->design->dense;
     const float *from = in->row->x;
@@ -504,4 +506,13 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
         out->start[k + 1] = n;
     }
     return LT_OK;
+}
+
+void lt_batch_free(lt_env *env, lt_batch *b)
+{
+    lt_free(env, b->x);
+    lt_free(env, b->start);
+    lt_free(env, b->col);
+    lt_free(env, b->val);
+    memset(b, 0, sizeof *b);
 }

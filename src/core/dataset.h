@@ -115,5 +115,6 @@ typedef struct lt_batch {
 /* Gathers examples index[0..b) (NULL: first .. first+b-1) of ex. Unknown users and items have no entries. */
 lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
                     lt_batch *out);
+void lt_batch_free(lt_env *env, lt_batch *b);
 
 #endif

@@ -1,0 +1,334 @@
+/*
+ * logistic_fit.c: minimising the penalised log-loss, and the coefficients' covariance.
+ *
+ * Newton's method (iteratively reweighted least squares) where the Hessian is cheap and there is no l1; otherwise
+ * L-BFGS or OWL-QN (lbfgs.h) preconditioned by the Hessian's diagonal.  With many rows Newton starts from the fit of a
+ * sixteenth of them: that is within a few standard errors of the optimum, from where two passes over all rows do.
+ */
+#include "logistic_fit.h"
+#include "lbfgs.h"
+
+#include <math.h>
+#include <string.h>
+
+extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
+extern void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b,
+                    const int *ldb, int *info);
+
+#define NEWTON_COLUMNS 600
+#define NEWTON_WORK 4e9    /* multiplications a Hessian: about a second */
+#define SAMPLE_ROWS 200000 /* examples from which Newton starts with a sample of one in SAMPLE_STEP */
+#define SAMPLE_STEP 16
+#define SAMPLE_EACH 10 /* rows of either class a column: with fewer the sample's fit may be far off */
+#define HALVINGS 40
+/* A variance inflation factor from which a coefficient counts as undetermined, and the ridge (of Hessians with a unit
+ * diagonal) that makes undetermined ones exceed it. */
+#define SINGULAR 1e6
+#define RIDGE 1e-10
+
+/* Multiplications a Hessian takes. */
+static double hessian_work(const lt_inputs *in, const lt_examples *ex)
+{
+    const lt_design *d = in->design;
+    double dense = 1 + d->dense, sparse = 0;
+
+    if (d->row_sparse > 0 && in->row->n > 0)
+        sparse += (double)in->row->start[in->row->n] / (double)in->row->n;
+    if (ex->user != NULL && d->user_sparse > 0 && in->user->n > 0)
+        sparse += (double)in->user->start[in->user->n] / (double)in->user->n;
+    if (ex->item != NULL && d->item_sparse > 0 && in->item->n > 0)
+        sparse += (double)in->item->start[in->item->n] / (double)in->item->n;
+    sparse += d->user_ids + d->item_ids;
+    for (int i = 0; i < d->n_crosses; i++) {
+        const lt_cross *c = &d->cross[i];
+
+        /* A side's sparse columns are a category's as a rule: one entry. */
+        sparse += (double)(c->user_dense_count + (c->user_sparse_count > 0)) *
+                  (c->item_dense_count + (c->item_sparse_count > 0));
+    }
+    return (double)ex->n * (dense * dense + sparse * dense + sparse * sparse) / 2;
+}
+
+static lt_status evaluate(lt_env *env, lt_logistic_fitter *f, const double *w, double *value, double *gradient,
+                          double *hessian)
+{
+    LT_TRY(lt_logistic_evaluate(env, &f->train, w, &f->loss, gradient, hessian));
+    if (!isfinite(f->loss)) {
+        lt_fail(env, LT_DIVERGED, "the loss is no longer a finite number");
+        return lt_fail_hint(env, "Look for extreme feature values or weights, or raise regularization.");
+    }
+    *value = f->loss;
+    for (int64_t j = 1; j < f->c; j++) {
+        *value += f->l2 / 2 * w[j] * w[j];
+        gradient[j] += f->l2 * w[j];
+        if (hessian != NULL)
+            hessian[j * f->c + j] += f->l2;
+    }
+    return LT_OK;
+}
+
+static lt_status report(lt_env *env, lt_logistic_fitter *f, int epoch, const double *w)
+{
+    lt_epoch e = {.epoch = epoch, .epochs = f->epochs, .validation_loss = NAN, .validation_metric = NAN};
+
+    e.train_loss = f->loss / f->train.total_weight;
+    if (f->has_validation) {
+        LT_TRY(lt_logistic_evaluate(env, &f->validation, w, &e.validation_loss, NULL, NULL));
+        e.validation_loss /= f->validation.total_weight;
+    }
+    e.seconds = env->seconds(env->context) - f->start;
+    if (env->log != NULL)
+        env->log(env->context, &e);
+    return LT_OK;
+}
+
+/*
+ * h (c x c, lower triangle) to its Cholesky factor after scaling to a unit diagonal; root[j] is the square root of the
+ * old diagonal, 1 where that is 0.  When the columns are dependent a ridge is added.  What is row-major and lower here
+ * is upper to LAPACK.
+ */
+static lt_status factorise(lt_env *env, double *h, int c, double *root)
+{
+    double ridge = 0, *copy;
+    int info;
+
+    LT_TRY(lt_alloc(env, &copy, (size_t)c * (size_t)c, sizeof *copy, "the Hessian's factor"));
+    for (int64_t j = 0; j < c; j++) {
+        root[j] = h[j * c + j] > 0 ? sqrt(h[j * c + j]) : 1;
+        for (int64_t k = 0; k <= j; k++)
+            h[j * c + k] /= root[j] * root[k];
+    }
+    for (;; ridge = ridge == 0 ? RIDGE : ridge * 100) {
+        bool sound;
+
+        LT_TRY(lt_poll(env));
+        memcpy(copy, h, (size_t)c * (size_t)c * sizeof *copy);
+        for (int64_t j = 0; j < c; j++)
+            copy[j * c + j] += ridge;
+        dpotrf_("U", &c, copy, &c, &info);
+        sound = info == 0;
+        /* Rounding may leave a dependent column a tiny pivot instead of none. */
+        for (int64_t j = 0; sound && j < c; j++)
+            sound = copy[j * c + j] * copy[j * c + j] >= RIDGE / 2;
+        if (sound)
+            break;
+        if (ridge > 1)
+            return lt_fail(env, LT_DIVERGED, "the Hessian is not a matrix of finite numbers");
+    }
+    memcpy(h, copy, (size_t)c * (size_t)c * sizeof *copy);
+    lt_free(env, copy);
+    return LT_OK;
+}
+
+/*
+ * Newton's method with step halving, from and to w. A step leaves an error of the order of its square, so that a step
+ * of sqrt(tolerance) / 10 is the last.  With quiet, nothing is reported.
+ */
+static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *iterations, bool *converged)
+{
+    int c = (int)f->c, one = 1, info, halvings = 0, done = 0;
+    double *h, *g, *root, *step, *before, value, last = INFINITY, first_slope = 1;
+
+    LT_TRY(lt_alloc(env, &h, (size_t)c * (size_t)c, sizeof *h, "the Hessian"));
+    LT_TRY(lt_alloc(env, &g, 4 * (size_t)c, sizeof *g, "the gradient"));
+    root = g + c;
+    step = root + c;
+    before = step + c;
+    *converged = false;
+    while (done < f->epochs && !*converged) {
+        double largest = 1, longest = 0, slope = 0;
+
+        LT_TRY(evaluate(env, f, f->w, &value, g, h));
+        /* The last term is what a sum of millions of terms cannot resolve. */
+        if (value > last + 1e-13 * fabs(last)) {
+            if (++halvings > HALVINGS)
+                break;
+            for (int j = 0; j < c; j++)
+                f->w[j] = before[j] + (step[j] /= 2);
+            continue;
+        }
+        halvings = 0;
+        last = value;
+        done++;
+        if (!quiet)
+            LT_TRY(report(env, f, done, f->w));
+        for (int j = 0; j < c; j++)
+            slope = fmax(slope, fabs(g[j]));
+        if (done == 1)
+            first_slope = fmax(1, slope);
+
+        LT_TRY(factorise(env, h, c, root));
+        for (int j = 0; j < c; j++)
+            step[j] = -g[j] / root[j];
+        dpotrs_("U", &c, &one, h, &c, step, &c, &info);
+        for (int j = 0; j < c; j++) {
+            step[j] /= root[j];
+            before[j] = f->w[j];
+            f->w[j] += step[j];
+            largest = fmax(largest, fabs(f->w[j]));
+            longest = fmax(longest, fabs(step[j]));
+        }
+        *converged = longest <= 0.1 * sqrt(f->tolerance) * largest || slope <= f->tolerance * 1e-3 * first_slope;
+    }
+    *iterations = done;
+    lt_free(env, h);
+    lt_free(env, g);
+    return LT_OK;
+}
+
+/* Every SAMPLE_STEP-th example. */
+static lt_status thin(lt_env *env, const lt_examples *from, lt_examples *to)
+{
+    const char *what = "a sample of the rows";
+    int64_t n = from->n / SAMPLE_STEP;
+
+    memset(to, 0, sizeof *to);
+    to->n = n;
+    LT_TRY(lt_alloc(env, &to->row, (size_t)n, sizeof *to->row, what));
+    LT_TRY(lt_alloc(env, &to->label, (size_t)n, sizeof *to->label, what));
+    if (from->user != NULL)
+        LT_TRY(lt_alloc(env, &to->user, (size_t)n, sizeof *to->user, what));
+    if (from->item != NULL)
+        LT_TRY(lt_alloc(env, &to->item, (size_t)n, sizeof *to->item, what));
+    if (from->weight != NULL)
+        LT_TRY(lt_alloc(env, &to->weight, (size_t)n, sizeof *to->weight, what));
+    if (from->offset != NULL)
+        LT_TRY(lt_alloc(env, &to->offset, (size_t)n, sizeof *to->offset, what));
+    for (int64_t k = 0; k < n; k++) {
+        int64_t i = k * SAMPLE_STEP;
+
+        to->row[k] = from->row == NULL ? (int32_t)(from->row_first + i) : from->row[i];
+        to->label[k] = from->label[i];
+        if (to->user != NULL)
+            to->user[k] = from->user[i];
+        if (to->item != NULL)
+            to->item[k] = from->item[i];
+        if (to->weight != NULL)
+            to->weight[k] = from->weight[i];
+        if (to->offset != NULL)
+            to->offset[k] = from->offset[i];
+    }
+    return LT_OK;
+}
+
+/* Sets w to about the optimum, from a sample; leaves it at 0 when the sample would not say much. */
+static lt_status start_from_sample(lt_env *env, const lt_logistic_fitter *f)
+{
+    lt_logistic_fitter small = {.c = f->c, .tolerance = 1e-4, .epochs = 20, .w = f->w, .l2 = f->l2 / SAMPLE_STEP};
+    lt_examples sample;
+    int64_t count[2] = {0, 0};
+    int iterations;
+    bool converged;
+
+    if (f->train.examples->n < SAMPLE_ROWS)
+        return LT_OK;
+    LT_TRY(thin(env, f->train.examples, &sample));
+    for (int64_t i = 0; i < sample.n; i++)
+        count[sample.label[i] != 0]++;
+    if (count[0] >= SAMPLE_EACH * f->c && count[1] >= SAMPLE_EACH * f->c) {
+        LT_TRY(lt_logistic_objective_init(env, &small.train, &f->train.in, &sample, f->train.class_weight));
+        LT_TRY(newton(env, &small, true, &iterations, &converged));
+        if (!converged)
+            memset(f->w, 0, (size_t)f->c * sizeof *f->w);
+        lt_logistic_objective_free(env, &small.train);
+    }
+    lt_free(env, sample.row);
+    lt_free(env, sample.user);
+    lt_free(env, sample.item);
+    lt_free(env, sample.label);
+    lt_free(env, sample.weight);
+    lt_free(env, sample.offset);
+    return LT_OK;
+}
+
+static lt_status lbfgs_evaluate(lt_env *env, void *context, const double *w, double *value, double *gradient)
+{
+    return evaluate(env, context, w, value, gradient, NULL);
+}
+
+static lt_status lbfgs_progress(lt_env *env, void *context, int iteration, const double *w)
+{
+    return report(env, context, iteration, w);
+}
+
+static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iterations, bool *converged)
+{
+    lt_lbfgs spec = {.n = f->c,
+                     .iterations = f->epochs,
+                     .tolerance = f->tolerance,
+                     .context = f,
+                     .evaluate = lbfgs_evaluate,
+                     .progress = lbfgs_progress};
+    double *scale, *penalty = NULL;
+
+    LT_TRY(lt_alloc(env, &scale, (size_t)f->c, sizeof *scale, "the preconditioner"));
+    LT_TRY(lt_logistic_curvature(env, &f->train, scale));
+    for (int64_t j = 0; j < f->c; j++) {
+        scale[j] += j > 0 ? f->l2 : 0;
+        if (scale[j] <= 0)
+            scale[j] = 1; /* a column of zeros: its derivative is 0 */
+    }
+    if (f->l1 > 0) {
+        LT_TRY(lt_alloc(env, &penalty, (size_t)f->c, sizeof *penalty, "the l1 penalty"));
+        for (int64_t j = 1; j < f->c; j++)
+            penalty[j] = f->l1;
+    }
+    spec.scale = scale;
+    spec.l1 = penalty;
+    LT_TRY(lt_lbfgs_minimize(env, &spec, f->w, iterations, converged));
+    lt_free(env, scale);
+    lt_free(env, penalty);
+    return LT_OK;
+}
+
+lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
+{
+    bool cheap = f->c <= NEWTON_COLUMNS && hessian_work(&f->train.in, f->train.examples) <= NEWTON_WORK;
+
+    if (f->solver == LT_LOGISTIC_NEWTON || (f->solver == LT_LOGISTIC_AUTO && f->l1 == 0 && cheap)) {
+        LT_TRY(start_from_sample(env, f));
+        LT_TRY(newton(env, f, false, &fit->epochs, &fit->converged));
+    } else {
+        LT_TRY(quasi_newton(env, f, &fit->epochs, &fit->converged));
+    }
+    fit->loss = f->loss / f->train.total_weight;
+    return LT_OK;
+}
+
+bool lt_logistic_has_covariance(const lt_logistic_fitter *f)
+{
+    return f->l1 == 0 && f->c <= LT_LOGISTIC_NEWTON_MOST &&
+           hessian_work(&f->train.in, f->train.examples) <= LT_LOGISTIC_MOST_WORK;
+}
+
+lt_status lt_logistic_covariance(lt_env *env, lt_logistic_fitter *f, double *diagonal, int dense, double *block)
+{
+    int c = (int)f->c, info;
+    double *h, *g, *root, value;
+
+    LT_TRY(lt_alloc(env, &h, (size_t)c * (size_t)c, sizeof *h, "the Hessian"));
+    LT_TRY(lt_alloc(env, &g, 2 * (size_t)c, sizeof *g, "the gradient"));
+    root = g + c;
+    LT_TRY(evaluate(env, f, f->w, &value, g, h));
+    for (int64_t j = 0; j < c; j++)
+        diagonal[j] = h[j * c + j] > 0 ? 0 : NAN;
+    LT_TRY(factorise(env, h, c, root));
+    dpotri_("U", &c, h, &c, &info);
+    LT_TRY(lt_poll(env));
+    for (int64_t j = 0; j < c; j++) {
+        double inflation = h[j * c + j];
+
+        diagonal[j] = isnan(diagonal[j]) || inflation > SINGULAR ? NAN : inflation / (root[j] * root[j]);
+    }
+    for (int64_t j = 0; block != NULL && j < dense; j++) {
+        for (int64_t k = 0; k <= j; k++) {
+            double v = isnan(diagonal[j] + diagonal[k]) ? NAN : h[j * c + k] / (root[j] * root[k]);
+
+            block[j * dense + k] = block[k * dense + j] = v;
+        }
+    }
+    lt_free(env, h);
+    lt_free(env, g);
+    return LT_OK;
+}
