@@ -1,0 +1,314 @@
+/*
+ * rerank.c: boost, and rerank for lists that any query scored.
+ *
+ * rerank takes arrays, so that it works on whatever LATERAL hands it; popularity comes with the call or from a model.
+ */
+#include "rows.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "rerank.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+#include "utils/lsyscache.h"
+#include "utils/typcache.h"
+
+PG_FUNCTION_INFO_V1(longtail_boost);
+PG_FUNCTION_INFO_V1(longtail_rerank);
+PG_FUNCTION_INFO_V1(longtail_rerank_methods);
+
+/* (score float8, popularity float8, strength float8) */
+Datum
+longtail_boost(PG_FUNCTION_ARGS)
+{
+    double strength = PG_GETARG_FLOAT8(2);
+
+    if (!(strength >= 0 && isfinite(strength)))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("strength is %s", float8out_internal(strength)),
+                 errdetail("It must be finite and not negative.")));
+    PG_RETURN_FLOAT8(lt_boost(PG_GETARG_FLOAT8(0), PG_GETARG_FLOAT8(1), strength));
+}
+
+/* ---- the list ---- */
+
+/* Arguments of longtail.rerank, in order. */
+enum { ITEMS, SCORES, K, METHOD, STRENGTH, POPULARITY, MODEL, USER_ID, OPTIONS };
+
+typedef struct item_list
+{
+    int n;
+    Datum *item;
+    Oid type;
+} item_list;
+
+static void
+refuse_null(FunctionCallInfo fcinfo, int at, const char *what)
+{
+    if (PG_ARGISNULL(at))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", what)));
+}
+
+typedef struct hashed_item
+{
+    uint32 hash;
+    int at;
+} hashed_item;
+
+static int
+compare_hashed(const void *a, const void *b)
+{
+    const hashed_item *x = a, *y = b;
+
+    if (x->hash != y->hash)
+        return x->hash < y->hash ? -1 : 1;
+    return x->at - y->at;
+}
+
+static void
+refuse_duplicates(const item_list *list, Oid collation)
+{
+    TypeCacheEntry *type = lookup_type_cache(list->type, TYPECACHE_HASH_PROC_FINFO | TYPECACHE_EQ_OPR_FINFO);
+    hashed_item *hashed = palloc(Max(list->n, 1) * sizeof *hashed);
+
+    if (!OidIsValid(type->hash_proc_finfo.fn_oid) || !OidIsValid(type->eq_opr_finfo.fn_oid))
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                 errmsg("items of type %s cannot be told apart", format_type_be(list->type)),
+                 errdetail("The type has no hash function."),
+                 errhint("Cast the items to text.")));
+    if (!OidIsValid(collation))
+        collation = type->typcollation;
+    for (int i = 0; i < list->n; i++)
+    {
+        hashed[i].hash = DatumGetUInt32(FunctionCall1Coll(&type->hash_proc_finfo, collation, list->item[i]));
+        hashed[i].at = i;
+    }
+    qsort(hashed, list->n, sizeof *hashed, compare_hashed);
+    for (int i = 0; i < list->n; i++)
+        for (int j = i + 1; j < list->n && hashed[j].hash == hashed[i].hash; j++)
+            if (DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, collation, list->item[hashed[i].at],
+                                               list->item[hashed[j].at])))
+            {
+                Oid output;
+                bool varlena;
+
+                getTypeOutputInfo(list->type, &output, &varlena);
+                ereport(ERROR,
+                        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                         errmsg("item \"%s\" is in the list twice",
+                                OidOutputFunctionCall(output, list->item[hashed[i].at])),
+                         errdetail("It is at positions %d and %d.", hashed[i].at + 1, hashed[j].at + 1)));
+            }
+    pfree(hashed);
+}
+
+static item_list
+read_items(ArrayType *array, Oid collation)
+{
+    item_list list = {.type = ARR_ELEMTYPE(array)};
+    int null_at;
+    int16 length;
+    bool by_value;
+    char align;
+
+    ltpg_array_length(array, "items");
+    null_at = ltpg_array_first_null(array);
+    if (null_at > 0)
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("items[%d] is NULL", null_at)));
+    get_typlenbyvalalign(list.type, &length, &by_value, &align);
+    deconstruct_array(array, list.type, length, by_value, align, &list.item, NULL, &list.n);
+    refuse_duplicates(&list, collation);
+    return list;
+}
+
+static const float8 *
+read_numbers(ArrayType *array, const char *what, int n_items)
+{
+    int n;
+    const float8 *value = ltpg_float8s(array, what, &n);
+
+    if (n != n_items)
+        ereport(ERROR,
+                (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                 errmsg("items and %s differ in length", what),
+                 errdetail("items has %d elements, %s has %d.", n_items, what, n)));
+    for (int i = 0; i < n; i++)
+        if (!isfinite(value[i]))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("%s[%d] is %s", what, i + 1, float8out_internal(value[i]))));
+    return value;
+}
+
+/* ---- the method ---- */
+
+static const lt_reranker *
+find_method(const char *name)
+{
+    const lt_reranker *method = lt_reranker_find(name);
+    StringInfoData known;
+
+    if (method != NULL)
+        return method;
+    initStringInfo(&known);
+    for (int i = 0; lt_rerankers[i] != NULL; i++)
+        appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", lt_rerankers[i]->name);
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown rerank method \"%s\"", name),
+             errhint("Methods are %s.", known.data)));
+    return NULL; /* not reached */
+}
+
+/* The common options a list without a training has. */
+static bool
+applies(const lt_reranker *method, const lt_option *spec)
+{
+    return (spec >= method->options && spec < method->options + method->n_options) ||
+           strcmp(spec->name, "seed") == 0 || strcmp(spec->name, "head_share") == 0 ||
+           strcmp(spec->name, "tail_share") == 0;
+}
+
+static lt_options
+read_options(lt_env *env, const lt_reranker *method, const Jsonb *given)
+{
+    lt_options o;
+
+    LTPG(env, lt_options_init(env, &o, method->options, method->n_options));
+    if (given != NULL)
+        ltpg_options_set(env, &o, given);
+    for (int i = 0; i < o.n; i++)
+        if (o.value[i].given && !applies(method, o.spec[i]))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("option \"%s\" does not apply to rerank method \"%s\"", o.spec[i]->name, method->name),
+                     errhint("longtail.rerank_methods() lists each method's options.")));
+    return o;
+}
+
+/* ---- rerank ---- */
+
+/* Popularity and segments from the counts given with the call. */
+static void
+use_given_popularity(lt_env *env, const lt_options *o, const float8 *count, lt_rerank_input *in)
+{
+    lt_popularity popularity;
+
+    for (int64 i = 0; i < in->n; i++)
+        if (count[i] < 0)
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                     errmsg("popularity[%d] is %s", (int) i + 1, float8out_internal(count[i])),
+                     errdetail("Popularity is a number of interactions.")));
+    LTPG(env, lt_popularity_build(env, count, (int32_t) in->n, lt_option_float(o, "head_share"),
+                                  lt_option_float(o, "tail_share"), &popularity));
+    in->popularity = count;
+    in->segment = popularity.segment;
+}
+
+static void
+put_list(FunctionCallInfo fcinfo, const item_list *list, const lt_rerank_input *in, const int32_t *chosen,
+         const double *value, int64 n_chosen)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int64 i = 0; i < n_chosen; i++)
+    {
+        int32_t at = chosen[i];
+        Datum values[5] = {list->item[at], Float8GetDatum(value[i]), Float8GetDatum(in->score[at]),
+                           Int32GetDatum((int32) i + 1)};
+        bool nulls[5] = {false};
+
+        nulls[4] = in->segment == NULL;
+        if (in->segment != NULL)
+            values[4] = CStringGetTextDatum(lt_segment_names[in->segment[at]]);
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+}
+
+Datum
+longtail_rerank(PG_FUNCTION_ARGS)
+{
+    lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_cache_memory);
+    lt_rerank_input in = {0};
+    const lt_reranker *method;
+    lt_options options;
+    item_list list;
+    int32_t *chosen;
+    double *value;
+    int64_t n_chosen;
+
+    refuse_null(fcinfo, K, "k");
+    refuse_null(fcinfo, METHOD, "method");
+    refuse_null(fcinfo, STRENGTH, "strength");
+    if (PG_GETARG_INT32(K) < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
+                 errdetail("It must be at least 1.")));
+    method = find_method(text_to_cstring(PG_GETARG_TEXT_PP(METHOD)));
+    options = read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS));
+    if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES))
+    {
+        InitMaterializedSRF(fcinfo, 0); /* array_agg over no rows */
+        PG_RETURN_NULL();
+    }
+    refuse_null(fcinfo, ITEMS, "items");
+    refuse_null(fcinfo, SCORES, "scores");
+
+    list = read_items(PG_GETARG_ARRAYTYPE_P(ITEMS), PG_GET_COLLATION());
+    in.n = list.n;
+    in.score = read_numbers(PG_GETARG_ARRAYTYPE_P(SCORES), "scores", list.n);
+    in.k = PG_GETARG_INT32(K);
+    in.strength = PG_GETARG_FLOAT8(STRENGTH);
+    in.seed = (uint64_t) lt_option_int(&options, "seed");
+    in.options = &options;
+    if (!PG_ARGISNULL(POPULARITY))
+        use_given_popularity(env, &options,
+                             read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
+    else if (method->needs_popularity || method->needs_segment)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("rerank method \"%s\" needs the items' popularity", method->name),
+                 errhint("Give popularity => an array of each item's number of interactions, or model => the name "
+                         "of a trained model.")));
+    LTPG(env, lt_alloc(env, &chosen, list.n, sizeof *chosen, "the reranked list"));
+    LTPG(env, lt_alloc(env, &value, list.n, sizeof *value, "the reranked list"));
+    LTPG(env, lt_rerank(env, method, &in, chosen, value, &n_chosen));
+    put_list(fcinfo, &list, &in, chosen, value, n_chosen);
+    PG_RETURN_NULL();
+}
+
+/* ---- rerank_methods ---- */
+
+static Datum
+option_names(const lt_reranker *method)
+{
+    Datum *names = palloc((method->n_options + 1) * sizeof *names);
+
+    for (int i = 0; i < method->n_options; i++)
+        names[i] = CStringGetTextDatum(method->options[i].name);
+    return PointerGetDatum(construct_array(names, method->n_options, TEXTOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+longtail_rerank_methods(PG_FUNCTION_ARGS)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int i = 0; lt_rerankers[i] != NULL; i++)
+    {
+        const lt_reranker *m = lt_rerankers[i];
+        Datum values[5] = {CStringGetTextDatum(m->name), CStringGetTextDatum(m->help),
+                           Float8GetDatum(m->max_strength), BoolGetDatum(m->needs_popularity || m->needs_segment),
+                           option_names(m)};
+        bool nulls[5] = {false};
+
+        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
+    }
+    PG_RETURN_NULL();
+}
