@@ -13,7 +13,7 @@ WERROR ?= -Werror
 top := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
 
 # The install script, in the order its parts run: a part may use what stands before it.
-SQL_PARTS = $(notdir $(sort $(wildcard $(top)/sql/parts/*.sql)))
+SQL_PARTS = catalog.sql models.sql predictor.sql scoring.sql rerank.sql measure.sql evaluate.sql
 
 # ---- what is built from what ----
 
@@ -118,13 +118,13 @@ $(INSTALL_SCRIPT_SQL): $(addprefix $(top)/sql/parts/,$(SQL_PARTS)) $(top)/Makefi
 
 check-parts:
 	@for part in $(filter-out $(SQL_PARTS),$(notdir $(wildcard $(top)/sql/parts/*.sql))); do \
-	    echo "sql/parts/$$part has no place in SQL_PARTS (Makefile)" >&2; exit 1; done
+	    echo "sql/parts/$$part: name it in SQL_PARTS (Makefile), after the parts it uses" >&2; exit 1; done
 .PHONY: check-parts
 
 # ---- core tests: no server, everything under the address and undefined-behaviour sanitizers ----
 
-SANITIZE = -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all -fno-omit-frame-pointer \
-	$(WARNINGS) $(CORE_INCLUDES)
+SANITIZE = -std=c11 -D_POSIX_C_SOURCE=200809L -O1 -g -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer $(WARNINGS) $(CORE_INCLUDES)
 CORE_TESTS = $(patsubst $(top)/%.c,build/%,$(wildcard $(top)/test/core/test_*.c))
 SANITIZED_OBJS = $(CORE_OBJS:build/src/core/%=build/sanitized/%)
 
