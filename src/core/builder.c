@@ -74,21 +74,20 @@ lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row)
     return LT_OK;
 }
 
-static lt_status renumber(lt_env *env, lt_dictionary *d, int32_t *numbers, int64_t n)
+static lt_status renumber(lt_env *env, lt_dictionary *d, int32_t *numbers, int64_t n, int32_t **map)
 {
-    int32_t *map, dropped;
+    int32_t dropped;
 
-    LT_TRY(lt_dictionary_finish(env, d, 0, &map, &dropped));
+    LT_TRY(lt_dictionary_finish(env, d, 0, map, &dropped));
     for (int64_t i = 0; i < n; i++)
-        numbers[i] = map[numbers[i]];
-    lt_free(env, map);
+        numbers[i] = (*map)[numbers[i]];
     return LT_OK;
 }
 
-lt_status lt_builder_number_ids(lt_env *env, lt_builder *b)
+lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, int32_t **item_map)
 {
-    LT_TRY(renumber(env, &b->bundle->users, b->user, b->n));
-    return renumber(env, &b->bundle->items, b->item, b->n);
+    LT_TRY(renumber(env, &b->bundle->users, b->user, b->n, user_map));
+    return renumber(env, &b->bundle->items, b->item, b->n, item_map);
 }
 
 /* order[0..n) stably rearranged by key[order[i]] in -1 .. range-1. */

@@ -36,10 +36,10 @@ void lt_builder_init(lt_builder *b, lt_bundle *bundle, bool frozen, const lt_opt
 lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row);
 
 /*
- * Fitting only, after the last row and before the side tables are read: sorts ids and renumbers.
- * Items may be added to the dictionary (items of item_features nobody bought) before this.
+ * Fitting only, after the last row: sorts ids and renumbers. Items may be added to the dictionary (items of
+ * item_features nobody bought) before this; the maps give each provisional number's final one.
  */
-lt_status lt_builder_number_ids(lt_env *env, lt_builder *b);
+lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, int32_t **item_map);
 
 /*
  * Splits, combines duplicates, encodes rows. Examples come out sorted by (user, item), training before validation.

@@ -7,6 +7,9 @@
  */
 #include "recommend.h"
 
+#include "metrics.h"
+#include "topk.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -351,8 +354,7 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     thin(&test, VALIDATION_USERS);
     LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
     LT_TRY(lt_evaluate_ranking(env, r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
-    *value = lt_ranking_value(&m, measure, 0);
-    return LT_OK;
+    return lt_ranking_value(env, &m, measure, 0, value);
 }
 
 static double pointwise(const char *metric, const double *prediction, const float *label, const float *weight,

@@ -5,7 +5,8 @@
 #define LT_RECOMMEND_H
 
 #include "bundle.h"
-#include "metrics.h"
+#include "popularity.h"
+#include "ranking.h"
 #include "rerank.h"
 
 /* A bundle made ready: popularity and the algorithm's per-item state. Read-only once made. */

@@ -7,10 +7,17 @@
 #include "portability/instr_time.h"
 #include "utils/memutils.h"
 
+/* What the callbacks are given. */
+typedef struct env_context
+{
+    MemoryContext memory;
+    ltpg_progress *progress;
+} env_context;
+
 static void *
 env_alloc(void *context, size_t bytes)
 {
-    return MemoryContextAllocExtended(context, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    return MemoryContextAllocExtended(((env_context *) context)->memory, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 }
 
 static void
@@ -35,18 +42,33 @@ env_seconds(void *context)
     return INSTR_TIME_GET_DOUBLE(now);
 }
 
+static void
+env_log(void *context, const lt_epoch *epoch)
+{
+    ltpg_progress_epoch(((env_context *) context)->progress, epoch);
+}
+
 lt_env *
 ltpg_env(MemoryContext context, int budget_kb)
 {
     lt_env *env = MemoryContextAllocZero(context, sizeof *env);
+    env_context *callback = MemoryContextAllocZero(context, sizeof *callback);
 
     env->alloc = env_alloc;
     env->release = env_release;
     env->cancelled = env_cancelled;
     env->seconds = env_seconds;
-    env->context = context;
+    callback->memory = context;
+    env->context = callback;
     env->budget = (size_t) budget_kb * 1024;
     return env;
+}
+
+void
+ltpg_env_log(lt_env *env, ltpg_progress *progress)
+{
+    ((env_context *) env->context)->progress = progress;
+    env->log = env_log;
 }
 
 static int

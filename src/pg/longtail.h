@@ -20,6 +20,16 @@ extern int ltpg_training_memory;   /* kB */
 extern int ltpg_cache_memory;      /* kB */
 extern int ltpg_progress_interval; /* seconds; 0 is off */
 
+/* ---- progress of a training (progress.c) ---- */
+
+/* Collects the epochs, shows the activity in pg_stat_activity, and tells the client every progress_interval. */
+typedef struct ltpg_progress ltpg_progress;
+extern ltpg_progress *ltpg_progress_start(const char *model);
+extern void ltpg_progress_phase(ltpg_progress *progress, const char *phase); /* one word: reading, training, ... */
+extern void ltpg_progress_epoch(ltpg_progress *progress, const lt_epoch *epoch);
+extern int ltpg_progress_epochs(ltpg_progress *progress, lt_epoch **epochs);
+extern void ltpg_progress_end(ltpg_progress *progress);
+
 /* ---- environment and errors (env.c) ---- */
 
 /*
@@ -28,6 +38,8 @@ extern int ltpg_progress_interval; /* seconds; 0 is off */
  * nothing outside the context.
  */
 extern lt_env *ltpg_env(MemoryContext context, int budget_kb);
+/* The environment's training log goes to `progress` from now on. */
+extern void ltpg_env_log(lt_env *env, ltpg_progress *progress);
 
 /* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
 extern void ltpg_raise(lt_env *env) pg_attribute_noreturn();

@@ -3,6 +3,8 @@
  */
 #include "longtail.h"
 
+#include <limits.h>
+
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;

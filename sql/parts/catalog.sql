@@ -1,0 +1,140 @@
+-- The catalog: where models live. Nobody but the extension's functions touches these tables; people read the views.
+
+CREATE TABLE longtail.model (
+    model_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    name text NOT NULL UNIQUE CHECK (name <> ''),
+    owner name NOT NULL,
+    algorithm text NOT NULL,
+    source regclass NOT NULL,
+    user_column name,
+    item_column name,
+    label_column name,
+    weight_column name,
+    time_column name,
+    user_features regclass,
+    item_features regclass,
+    options jsonb NOT NULL,
+    active_version integer,
+    created timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE longtail.model IS
+'Models and their definitions: what retrain uses. Read longtail.models instead.';
+
+CREATE TABLE longtail.model_version (
+    model_id integer NOT NULL REFERENCES longtail.model ON DELETE CASCADE,
+    version integer NOT NULL,
+    algorithm text NOT NULL,
+    options jsonb NOT NULL,
+    trained timestamptz NOT NULL DEFAULT clock_timestamp(),
+    rows bigint NOT NULL,
+    rows_skipped bigint NOT NULL,
+    users bigint,
+    items bigint,
+    features integer NOT NULL,
+    epochs integer NOT NULL,
+    loss float8,
+    validation_metric text,
+    validation_value float8,
+    active_value float8,
+    decision text NOT NULL,
+    seconds float8 NOT NULL,
+    PRIMARY KEY (model_id, version)
+);
+COMMENT ON TABLE longtail.model_version IS
+'One row a trained version. Read longtail.model_versions instead.';
+
+CREATE TABLE longtail.model_data (
+    model_id integer NOT NULL,
+    version integer NOT NULL,
+    part text NOT NULL,
+    chunk integer NOT NULL,
+    checksum bigint NOT NULL,
+    bytes bytea NOT NULL,
+    PRIMARY KEY (model_id, version, part, chunk),
+    FOREIGN KEY (model_id, version) REFERENCES longtail.model_version ON DELETE CASCADE
+);
+ALTER TABLE longtail.model_data ALTER COLUMN bytes SET STORAGE EXTERNAL;
+COMMENT ON TABLE longtail.model_data IS
+'Weights, encoders and ids of each version, in chunks with their CRC-32C.';
+
+CREATE TABLE longtail.training_epoch (
+    model_id integer NOT NULL,
+    version integer NOT NULL,
+    epoch integer NOT NULL,
+    train_loss float8,
+    validation_loss float8,
+    validation_metric float8,
+    seconds float8 NOT NULL,
+    PRIMARY KEY (model_id, version, epoch),
+    FOREIGN KEY (model_id, version) REFERENCES longtail.model_version ON DELETE CASCADE
+);
+COMMENT ON TABLE longtail.training_epoch IS
+'One row an epoch of each training. Read longtail.training_log instead.';
+
+CREATE TABLE longtail.model_grant (
+    model_id integer NOT NULL REFERENCES longtail.model ON DELETE CASCADE,
+    grantee name NOT NULL,
+    PRIMARY KEY (model_id, grantee)
+);
+COMMENT ON TABLE longtail.model_grant IS
+'Roles that may use a model they do not own. Written by longtail.grant_model and longtail.revoke_model.';
+
+REVOKE ALL ON longtail.model, longtail.model_version, longtail.model_data, longtail.training_epoch,
+    longtail.model_grant FROM PUBLIC;
+GRANT USAGE ON SCHEMA longtail TO PUBLIC;
+
+SELECT pg_catalog.pg_extension_config_dump('longtail.model', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.model_model_id_seq', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.model_version', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.model_data', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.training_epoch', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.model_grant', '');
+
+-- What the current role may use: its own models, those of roles it is a member of, those granted to it.
+CREATE VIEW longtail.models WITH (security_barrier) AS
+SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version, m.source, m.user_column, m.item_column,
+       m.label_column, m.weight_column, m.time_column, m.user_features, m.item_features, m.options,
+       (SELECT count(*) FROM longtail.model_version v WHERE v.model_id = m.model_id) AS versions,
+       (SELECT sum(octet_length(d.bytes)) FROM longtail.model_data d
+        WHERE d.model_id = m.model_id AND d.version = m.active_version)::bigint AS bytes,
+       m.created
+FROM longtail.model m
+WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
+              WHERE pg_catalog.pg_has_role(r.oid, 'USAGE')
+                AND (r.rolname = m.owner
+                     OR r.rolname IN (SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)))
+   OR EXISTS (SELECT FROM longtail.model_grant g WHERE g.model_id = m.model_id AND g.grantee = 'public');
+COMMENT ON VIEW longtail.models IS
+'The models the current role may use: definition, active version, number of versions, stored bytes of the active one.';
+GRANT SELECT ON longtail.models TO PUBLIC;
+
+CREATE VIEW longtail.model_versions WITH (security_barrier) AS
+SELECT s.model, v.version, v.version = s.version AS active, v.algorithm, v.trained, v.rows, v.rows_skipped, v.users,
+       v.items, v.features, v.epochs, v.loss, v.validation_metric, v.validation_value, v.active_value, v.decision,
+       v.seconds, v.options
+FROM longtail.models s
+JOIN longtail.model m ON m.name = s.model
+JOIN longtail.model_version v ON v.model_id = m.model_id;
+COMMENT ON VIEW longtail.model_versions IS
+'Every version of the models the current role may use: how it was trained, how it validated beside the version that was active then (active_value), and what was decided.';
+GRANT SELECT ON longtail.model_versions TO PUBLIC;
+
+CREATE VIEW longtail.training_log WITH (security_barrier) AS
+SELECT s.model, e.version, e.epoch, e.train_loss, e.validation_loss, e.validation_metric, e.seconds
+FROM longtail.models s
+JOIN longtail.model m ON m.name = s.model
+JOIN longtail.training_epoch e ON e.model_id = m.model_id;
+COMMENT ON VIEW longtail.training_log IS
+'The learning curve: one row an epoch, with losses a unit of weight and seconds since training began.';
+GRANT SELECT ON longtail.training_log TO PUBLIC;
+
+CREATE VIEW longtail.training_progress AS
+SELECT a.pid, a.usename AS role, m.part[1] AS model, m.part[2] AS phase, m.part[3]::integer AS epoch,
+       m.part[4]::integer AS epochs, m.part[5]::float8 AS loss, pg_catalog.now() - a.query_start AS running
+FROM pg_catalog.pg_stat_activity a,
+     LATERAL pg_catalog.regexp_match(a.query,
+         '^longtail training "(.*)": ([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+))?$') AS m (part)
+WHERE a.datname = pg_catalog.current_database() AND a.state = 'active' AND m.part IS NOT NULL;
+COMMENT ON VIEW longtail.training_progress IS
+'Trainings under way in this database, one row each, from the activity their sessions report; other roles'' sessions show only to those who may see their activity.';
+GRANT SELECT ON longtail.training_progress TO PUBLIC;

@@ -1,0 +1,61 @@
+-- Scoring: single predictions, lists, explanations.
+
+CREATE FUNCTION longtail.predict(model text, features float8[])
+RETURNS float8
+AS 'MODULE_PATHNAME', 'longtail_predict_array' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.predict(text, float8[]) IS
+'The prediction for one row given as numbers, in the order of the model''s numeric columns: a probability, an expected count, or a value in the label''s units.';
+
+CREATE FUNCTION longtail.predict(model text, "row" record)
+RETURNS float8
+AS 'MODULE_PATHNAME', 'longtail_predict_row' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.predict(text, record) IS
+'The prediction for one row, its columns matched by name: SELECT longtail.predict(''churn'', c) FROM customers c.';
+
+CREATE FUNCTION longtail.predict(model text, user_id anycompatible, item_id "any")
+RETURNS float8
+AS 'MODULE_PATHNAME', 'longtail_predict_pair' LANGUAGE C STABLE PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.predict(text, anycompatible, "any") IS
+'The prediction for one user and one item. NULL when either is NULL.';
+
+CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer DEFAULT 10, method text DEFAULT NULL,
+    strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
+    exclude "any" DEFAULT NULL)
+RETURNS TABLE (item_id text, score float8, base_score float8, rank integer, segment text)
+AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any") IS
+'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items.';
+
+CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, item_type anyelement, k integer DEFAULT 10,
+    method text DEFAULT NULL, strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true,
+    candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+    OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, anyelement, integer, text, float8, boolean, "any", "any") IS
+'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, item_type => NULL::bigint).';
+
+CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method text DEFAULT NULL,
+    strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true)
+RETURNS TABLE (user_id text, item_id text, score float8, base_score float8, rank integer, segment text)
+AS 'MODULE_PATHNAME', 'longtail_recommend_all' LANGUAGE C STABLE PARALLEL SAFE ROWS 10000;
+COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean) IS
+'Recommendations for every user the model knows, for CREATE TABLE AS. exclude_seen leaves out what users had when the version was trained.';
+
+CREATE FUNCTION longtail.explain(model text, user_id anycompatible, item_id "any")
+RETURNS TABLE (reason text, contribution float8)
+AS 'MODULE_PATHNAME', 'longtail_explain' LANGUAGE C STABLE PARALLEL SAFE ROWS 20;
+COMMENT ON FUNCTION longtail.explain(text, anycompatible, "any") IS
+'Why an item scores as it does for a user: contributions, largest first, that add up to the score before the link (for probabilities: the log-odds). For mlp they are integrated gradients from an average example, not effects.';
+
+CREATE FUNCTION longtail.coefficients(model text)
+RETURNS TABLE (feature text, coefficient float8, standard_error float8, z float8, p_value float8, odds_ratio float8)
+AS 'MODULE_PATHNAME', 'longtail_model_coefficients' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 50;
+COMMENT ON FUNCTION longtail.coefficients(text) IS
+'Coefficients of a logistic model in the units of its columns, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined (l1, or more than 2,000 input columns).';
+
+CREATE FUNCTION longtail.item_stats(model text)
+RETURNS TABLE (item_id text, interactions float8, popularity_rank integer, segment text, novelty float8)
+AS 'MODULE_PATHNAME', 'longtail_item_stats' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 1000;
+COMMENT ON FUNCTION longtail.item_stats(text) IS
+'The catalogue as the active version knows it: interactions in training, rank by them, head, mid or tail, and novelty in bits (self-information).';

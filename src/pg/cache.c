@@ -1,0 +1,235 @@
+/*
+ * cache.c: loading model versions and keeping them in the session.
+ *
+ * A model lives in a context of its own under CacheMemoryContext. When together they exceed longtail.cache_memory, those not
+ * used for longest and not pinned go. A pin is held by the expression that opened the model and released by a
+ * callback when the expression's memory goes, also on errors.
+ */
+#include "cache.h"
+
+#include "access/xact.h"
+#include "ids.h"
+#include "miscadmin.h"
+#include "storage/proc.h"
+#include "utils/memutils.h"
+#include "utils/snapmgr.h"
+
+static ltpg_model *models; /* all kept in this session */
+static uint64 uses;
+
+/* What an expression remembers (fn_extra): a model that was looked up under these circumstances. */
+typedef struct opened
+{
+    MemoryContextCallback release;
+    char *name;
+    ltpg_model *model;
+    Oid role;
+    TimestampTz statement;
+    LocalTransactionId transaction;
+    CommandId command;
+} opened;
+
+/* ---- loading ---- */
+
+static ltpg_model *
+load(const ltpg_version *version, MemoryContext parent)
+{
+    MemoryContext memory = AllocSetContextCreate(parent, "longtail model", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext old = MemoryContextSwitchTo(memory);
+    ltpg_model *model = palloc0(sizeof *model);
+    lt_reader reader;
+    uint8 *bytes;
+    size_t n;
+
+    model->memory = memory;
+    model->version = *version;
+    model->env = ltpg_env(memory, 0);
+    model->definition = ltpg_catalog_definition(version->model_id);
+    bytes = ltpg_catalog_load(version, "model", &n);
+    lt_reader_init(model->env, &reader, bytes, n);
+    if (lt_bundle_read(&reader, &model->bundle) != LT_OK)
+    {
+        lt_fail_hint(model->env, "Model \"%s\", version %d. Promote another version, or train again.",
+                     model->definition->name, version->version);
+        ltpg_raise(model->env);
+    }
+    pfree(bytes);
+    LTPG(model->env, lt_recommender_init(model->env, &model->recommender, &model->bundle));
+    MemoryContextSwitchTo(old);
+    return model;
+}
+
+static void
+forget(ltpg_model *model)
+{
+    if (model->seen_plan != NULL)
+        SPI_freeplan(model->seen_plan);
+    if (model->user_plan != NULL)
+        SPI_freeplan(model->user_plan);
+    MemoryContextDelete(model->memory);
+}
+
+static void
+make_room(void)
+{
+    for (;;)
+    {
+        Size total = 0;
+        ltpg_model **oldest = NULL;
+
+        for (ltpg_model **m = &models; *m != NULL; m = &(*m)->next)
+        {
+            total += MemoryContextMemAllocated((*m)->memory, true);
+            if ((*m)->pins == 0 && (oldest == NULL || (*m)->last_use < (*oldest)->last_use))
+                oldest = m;
+        }
+        if (total / 1024 <= (Size) ltpg_cache_memory || oldest == NULL)
+            return;
+        else
+        {
+            ltpg_model *gone = *oldest;
+
+            *oldest = gone->next;
+            forget(gone);
+        }
+    }
+}
+
+static ltpg_model *
+get(const ltpg_version *version)
+{
+    ltpg_model *model;
+
+    for (model = models; model != NULL; model = model->next)
+        if (model->version.model_id == version->model_id && model->version.version == version->version &&
+            model->version.trained == version->trained)
+            break;
+    if (model == NULL)
+    {
+        model = load(version, CurrentMemoryContext);
+        MemoryContextSetParent(model->memory, CacheMemoryContext);
+        model->next = models;
+        models = model;
+    }
+    model->last_use = ++uses;
+    return model;
+}
+
+ltpg_model *
+ltpg_model_load(const char *name, int version)
+{
+    ltpg_version found;
+
+    ltpg_catalog_find(name, version, LTPG_USE, false, &found);
+    return load(&found, CurrentMemoryContext);
+}
+
+/* ---- opening ---- */
+
+static void
+unpin(void *arg)
+{
+    opened *o = arg;
+
+    if (o->model != NULL)
+        o->model->pins--;
+    o->model = NULL;
+}
+
+static bool
+still_current(const opened *o, const char *name)
+{
+    return o->model != NULL && o->role == GetUserId() && o->statement == GetCurrentStatementStartTimestamp() &&
+           o->transaction == MyProc->lxid && o->command == GetActiveSnapshot()->curcid && strcmp(o->name, name) == 0;
+}
+
+ltpg_model *
+ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
+{
+    FmgrInfo *flinfo = fcinfo->flinfo;
+    opened *o = flinfo->fn_extra;
+    ltpg_version found;
+
+    if (o != NULL && still_current(o, name))
+        return o->model;
+    if (o == NULL)
+    {
+        o = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof *o);
+        o->release.func = unpin;
+        o->release.arg = o;
+        MemoryContextRegisterResetCallback(flinfo->fn_mcxt, &o->release);
+        flinfo->fn_extra = o;
+    }
+    unpin(o);
+    ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_USE, false, &found);
+    o->model = get(&found);
+    o->model->pins++;
+    o->name = MemoryContextStrdup(flinfo->fn_mcxt, name);
+    o->role = GetUserId();
+    o->statement = GetCurrentStatementStartTimestamp();
+    o->transaction = MyProc->lxid;
+    o->command = GetActiveSnapshot()->curcid;
+    make_room();
+    return o->model;
+}
+
+/* ---- ids ---- */
+
+void
+ltpg_model_check_recommender(const ltpg_model *model)
+{
+    if (!lt_bundle_is_recommender(&model->bundle))
+        ereport(ERROR,
+                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                 errmsg("model \"%s\" has no users and items", model->definition->name),
+                 errhint("It was trained without user_column and item_column; use longtail.predict with a row.")));
+}
+
+static int32
+number_of(const lt_dictionary *d, lt_id_kind kind, Datum value, Oid type)
+{
+    ltpg_key key;
+
+    ltpg_key_make(&key, value, type, kind);
+    return lt_dictionary_find(d, key.bytes, key.length);
+}
+
+int32
+ltpg_model_item(const ltpg_model *model, Datum value, Oid type)
+{
+    return number_of(&model->bundle.items, model->bundle.item_id, value, type);
+}
+
+int32
+ltpg_model_user(const ltpg_model *model, Datum value, Oid type)
+{
+    return number_of(&model->bundle.users, model->bundle.user_id, value, type);
+}
+
+char *
+ltpg_model_item_text(const ltpg_model *model, int32 item)
+{
+    int64_t length;
+    const char *bytes = lt_dictionary_key(&model->bundle.items, item, &length);
+
+    return ltpg_key_text(model->bundle.item_id, bytes, length);
+}
+
+lt_pairs
+ltpg_model_seen(lt_env *env, const ltpg_model *model)
+{
+    lt_reader reader;
+    lt_pairs seen;
+    uint8 *bytes;
+    size_t n;
+
+    bytes = ltpg_catalog_load(&model->version, "seen", &n);
+    lt_reader_init(env, &reader, bytes, n);
+    LTPG(env, lt_pairs_read(&reader, &seen));
+    pfree(bytes);
+    if (seen.rows != model->bundle.users.n || seen.cols != model->bundle.items.n)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED),
+                 errmsg("the seen items of model \"%s\" do not fit its users and items", model->definition->name)));
+    return seen;
+}

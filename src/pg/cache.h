@@ -1,0 +1,65 @@
+/*
+ * cache.h: models ready to score, kept in the session.
+ *
+ * Entries are immutable and keyed by (model, version, time of training), so nothing has to be invalidated: each statement
+ * looks up which version is active and whether its role may use it, then finds that version here or loads it.
+ */
+#ifndef LTPG_CACHE_H
+#define LTPG_CACHE_H
+
+#include "longtail.h"
+
+#include "catalog.h"
+#include "executor/spi.h"
+#include "recommend.h"
+#include "source.h"
+
+typedef struct ltpg_model {
+    ltpg_version version;
+    const ltpg_definition *definition;
+    lt_bundle bundle;
+    lt_recommender recommender;
+    lt_env *env; /* everything of the model lives here */
+    MemoryContext memory;
+    int pins;         /* statements using it; a pinned model is never dropped */
+    uint64 last_use;
+    struct ltpg_model *next;
+    /* live reads (live.c): prepared when first needed */
+    SPIPlanPtr seen_plan, user_plan;
+    Oid seen_user_type, seen_item_type, user_key_type;
+    ltpg_features user_features;
+} ltpg_model;
+
+/*
+ * The model's active version, for the current role, pinned while fcinfo->flinfo lives. Calls with the same name in one
+ * statement look it up once.
+ */
+extern ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name);
+/* A version by number, not kept: it lives in the current memory context. */
+extern ltpg_model *ltpg_model_load(const char *name, int version);
+
+/* An error unless the model recommends (has users and items). */
+extern void ltpg_model_check_recommender(const ltpg_model *model);
+/* The number of an item or user given as a datum of any id type, or -1. */
+extern int32 ltpg_model_item(const ltpg_model *model, Datum value, Oid type);
+extern int32 ltpg_model_user(const ltpg_model *model, Datum value, Oid type);
+/* The text of an item's id, palloc'ed. */
+extern char *ltpg_model_item_text(const ltpg_model *model, int32 item);
+
+/* Items a user has, as numbers (ascending, each once, unknown ones left out). */
+typedef struct ltpg_seen {
+    int64 n;
+    int32 *item;
+} ltpg_seen;
+
+/* From the live source table, as the current role. */
+extern ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type);
+/*
+ * The user's features from the live user_features relation, encoded; NULL when there is no such relation or no row. Valid
+ * until the next call for this model.
+ */
+extern const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type);
+/* Training pairs of a version: what users had then. In env. */
+extern lt_pairs ltpg_model_seen(lt_env *env, const ltpg_model *model);
+
+#endif

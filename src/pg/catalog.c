@@ -1,0 +1,550 @@
+/*
+ * catalog.c: the queries on the catalog tables, all of them here, all fixed text, run as the extension's owner.
+ *
+ * Rights: a model belongs to the role that trained it; members of that role own it with it. Others use it once granted.
+ * Every query names its schema and takes values as parameters only.
+ */
+#include "catalog.h"
+
+#include <math.h>
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_type.h"
+#include "codec.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/timestamp.h"
+
+#define CHUNK (4 * 1024 * 1024) /* bytes a stored row */
+#define MAX_ARGS 17
+
+/* Arguments of a query, gathered one by one. */
+typedef struct arguments
+{
+    int n;
+    Oid type[MAX_ARGS];
+    Datum value[MAX_ARGS];
+    char null[MAX_ARGS];
+} arguments;
+
+static void
+give(arguments *a, Oid type, Datum value)
+{
+    Assert(a->n < MAX_ARGS);
+    a->type[a->n] = type;
+    a->value[a->n] = value;
+    a->null[a->n++] = ' ';
+}
+
+static void
+give_null(arguments *a, Oid type)
+{
+    give(a, type, (Datum) 0);
+    a->null[a->n - 1] = 'n';
+}
+
+static void
+give_text(arguments *a, const char *value)
+{
+    if (value == NULL)
+        give_null(a, TEXTOID);
+    else
+        give(a, TEXTOID, CStringGetTextDatum(value));
+}
+
+static void
+give_name(arguments *a, const char *value)
+{
+    if (value == NULL)
+        give_null(a, NAMEOID);
+    else
+        give(a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(value)));
+}
+
+static void
+give_relation(arguments *a, Oid relation)
+{
+    if (OidIsValid(relation))
+        give(a, REGCLASSOID, ObjectIdGetDatum(relation));
+    else
+        give_null(a, REGCLASSOID);
+}
+
+static void
+give_float(arguments *a, double value)
+{
+    if (isnan(value))
+        give_null(a, FLOAT8OID);
+    else
+        give(a, FLOAT8OID, Float8GetDatum(value));
+}
+
+static Oid
+catalog_owner(void)
+{
+    Oid schema = get_namespace_oid("longtail", false);
+    Oid table = get_relname_relid("model", schema);
+    Relation relation = table_open(table, AccessShareLock);
+    Oid owner = relation->rd_rel->relowner;
+
+    table_close(relation, AccessShareLock);
+    return owner;
+}
+
+/* Runs one query as the owner; results are in SPI_tuptable. The caller is connected to SPI. */
+static void
+run(const char *query, arguments *a, bool read_only, int expected)
+{
+    Oid user;
+    int context, result;
+
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+    result = SPI_execute_with_args(query, a->n, a->type, a->value, a->null, read_only, 0);
+    SetUserIdAndSecContext(user, context);
+    if (result != expected)
+        elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
+}
+
+static Datum
+field(int row, int column, bool *is_null)
+{
+    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, is_null);
+}
+
+/* ---- rights ---- */
+
+static bool
+may(Name owner, ArrayType *grantees, ltpg_right right)
+{
+    Oid role = get_role_oid(NameStr(*owner), true);
+    Datum *grantee;
+    bool *nulls;
+    int n;
+
+    if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) || superuser())
+        return true;
+    if (right == LTPG_OWN)
+        return false;
+    deconstruct_array(grantees, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &grantee, &nulls, &n);
+    for (int i = 0; i < n; i++)
+    {
+        role = get_role_oid(NameStr(*DatumGetName(grantee[i])), true);
+        if (strcmp(NameStr(*DatumGetName(grantee[i])), "public") == 0 ||
+            (OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
+            return true;
+    }
+    return false;
+}
+
+/*
+ * The query a page view runs: prepared once a session and kept.
+ */
+static SPIPlanPtr find_plan;
+
+static void
+find(const char *model, int version)
+{
+    Oid types[2] = {TEXTOID, INT4OID};
+    Datum values[2] = {CStringGetTextDatum(model), Int32GetDatum(version)};
+    Oid user;
+    int context, result;
+
+    GetUserIdAndSecContext(&user, &context);
+    SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+    if (find_plan == NULL)
+    {
+        SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
+                                      " ARRAY(SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)"
+                                      " FROM longtail.model m LEFT JOIN longtail.model_version v ON v.model_id = m.model_id"
+                                      " AND v.version = CASE WHEN $2 = 0 THEN m.active_version ELSE $2 END"
+                                      " WHERE m.name = $1",
+                                      2, types);
+
+        if (plan == NULL || SPI_keepplan(plan) != 0)
+            elog(ERROR, "catalog query failed: %s", SPI_result_code_string(SPI_result));
+        find_plan = plan;
+    }
+    result = SPI_execute_plan(find_plan, values, NULL, true, 1);
+    SetUserIdAndSecContext(user, context);
+    if (result != SPI_OK_SELECT)
+        elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
+}
+
+bool
+ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out)
+{
+    bool is_null;
+
+    SPI_connect();
+    find(model, version);
+    if (SPI_processed == 0)
+    {
+        SPI_finish();
+        if (missing_ok)
+            return false;
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("model \"%s\" does not exist", model),
+                 errhint("SELECT model FROM longtail.models lists the models you may use.")));
+    }
+    if (!may(DatumGetName(field(0, 2, &is_null)), DatumGetArrayTypeP(field(0, 5, &is_null)), right))
+        ereport(ERROR,
+                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                 right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
+                                   : errmsg("permission denied for model \"%s\"", model),
+                 right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+    out->model_id = DatumGetInt32(field(0, 1, &is_null));
+    out->version = DatumGetInt32(field(0, 3, &is_null));
+    if (is_null && version != LTPG_NO_VERSION)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
+                              : errmsg("model \"%s\" has no version %d", model, version),
+                 errhint("longtail.model_versions lists them.")));
+    out->trained = DatumGetTimestampTz(field(0, 4, &is_null));
+    SPI_finish();
+    return true;
+}
+
+/* ---- definitions ---- */
+
+static const char *
+name_field(MemoryContext context, int column)
+{
+    bool is_null;
+    Datum value = field(0, column, &is_null);
+
+    return is_null ? NULL : MemoryContextStrdup(context, NameStr(*DatumGetName(value)));
+}
+
+static Oid
+relation_field(int column)
+{
+    bool is_null;
+    Datum value = field(0, column, &is_null);
+
+    return is_null ? InvalidOid : DatumGetObjectId(value);
+}
+
+ltpg_definition *
+ltpg_catalog_definition(int model_id)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    ltpg_definition *d = palloc0(sizeof *d);
+    arguments a = {0};
+    Jsonb *options;
+    bool is_null;
+
+    SPI_connect();
+    give(&a, INT4OID, Int32GetDatum(model_id));
+    run("SELECT name::pg_catalog.name, algorithm::pg_catalog.name, source, user_column, item_column, label_column,"
+        " weight_column, time_column, user_features, item_features, options, name"
+        " FROM longtail.model WHERE model_id = $1",
+        &a, true, SPI_OK_SELECT);
+    if (SPI_processed != 1)
+        elog(ERROR, "model %d is gone", model_id);
+    d->name = MemoryContextStrdup(caller, TextDatumGetCString(field(0, 12, &is_null)));
+    d->algorithm = name_field(caller, 2);
+    d->source = relation_field(3);
+    d->user_column = name_field(caller, 4);
+    d->item_column = name_field(caller, 5);
+    d->label_column = name_field(caller, 6);
+    d->weight_column = name_field(caller, 7);
+    d->time_column = name_field(caller, 8);
+    d->user_features = relation_field(9);
+    d->item_features = relation_field(10);
+    options = DatumGetJsonbP(field(0, 11, &is_null));
+    d->options = MemoryContextAlloc(caller, VARSIZE(options));
+    memcpy(d->options, options, VARSIZE(options));
+    SPI_finish();
+    return d;
+}
+
+static void
+give_definition(arguments *a, const ltpg_definition *d)
+{
+    give_text(a, d->algorithm);
+    give_relation(a, d->source);
+    give_name(a, d->user_column);
+    give_name(a, d->item_column);
+    give_name(a, d->label_column);
+    give_name(a, d->weight_column);
+    give_name(a, d->time_column);
+    give_relation(a, d->user_features);
+    give_relation(a, d->item_features);
+    give(a, JSONBOID, JsonbPGetDatum(d->options));
+}
+
+/* ---- storing ---- */
+
+/* Locks the model's row, so that stores and promotions of one model follow each other. 0: there is none. */
+static int
+lock_model(const char *name)
+{
+    arguments a = {0};
+    bool is_null;
+
+    give_text(&a, name);
+    run("SELECT model_id FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
+    return SPI_processed == 0 ? 0 : DatumGetInt32(field(0, 1, &is_null));
+}
+
+/* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
+static int
+store_definition(const ltpg_definition *d)
+{
+    arguments a = {0};
+    bool is_null;
+    int model_id;
+
+    give_text(&a, d->name);
+    give_name(&a, GetUserNameFromId(GetUserId(), false));
+    give_definition(&a, d);
+    run("INSERT INTO longtail.model (name, owner, algorithm, source, user_column, item_column, label_column,"
+        " weight_column, time_column, user_features, item_features, options)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING RETURNING model_id",
+        &a, false, SPI_OK_INSERT_RETURNING);
+    if (SPI_processed == 1)
+        return DatumGetInt32(field(0, 1, &is_null));
+    model_id = lock_model(d->name);
+    if (model_id == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                 errmsg("model \"%s\" was dropped while it was trained", d->name)));
+    memset(&a, 0, sizeof a);
+    give(&a, INT4OID, Int32GetDatum(model_id));
+    give_definition(&a, d);
+    run("UPDATE longtail.model SET algorithm = $2, source = $3, user_column = $4, item_column = $5, label_column = $6,"
+        " weight_column = $7, time_column = $8, user_features = $9, item_features = $10, options = $11"
+        " WHERE model_id = $1",
+        &a, false, SPI_OK_UPDATE);
+    return model_id;
+}
+
+static int
+next_version(int model_id)
+{
+    arguments a = {0};
+    bool is_null;
+
+    give(&a, INT4OID, Int32GetDatum(model_id));
+    run("SELECT coalesce(max(version), 0) + 1 FROM longtail.model_version WHERE model_id = $1", &a, false,
+        SPI_OK_SELECT);
+    return DatumGetInt32(field(0, 1, &is_null));
+}
+
+static void
+store_version(int model_id, int version, const char *algorithm, const ltpg_training *t)
+{
+    arguments a = {0};
+
+    give(&a, INT4OID, Int32GetDatum(model_id));
+    give(&a, INT4OID, Int32GetDatum(version));
+    give_text(&a, algorithm);
+    give(&a, JSONBOID, JsonbPGetDatum(t->options));
+    give(&a, INT8OID, Int64GetDatum(t->rows));
+    give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
+    if (t->users < 0)
+    {
+        give_null(&a, INT8OID);
+        give_null(&a, INT8OID);
+    }
+    else
+    {
+        give(&a, INT8OID, Int64GetDatum(t->users));
+        give(&a, INT8OID, Int64GetDatum(t->items));
+    }
+    give(&a, INT4OID, Int32GetDatum(t->features));
+    give(&a, INT4OID, Int32GetDatum(t->fit.epochs));
+    give_float(&a, t->fit.loss);
+    give_text(&a, t->metric);
+    give_float(&a, t->metric_value);
+    give_float(&a, t->active_value);
+    give_text(&a, t->decision);
+    give(&a, FLOAT8OID, Float8GetDatum(t->seconds));
+    give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(t->trained));
+    run("INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
+        " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        &a, false, SPI_OK_INSERT);
+}
+
+static void
+store_part(int model_id, int version, const ltpg_part *part)
+{
+    size_t at = 0;
+
+    for (int chunk = 0; chunk == 0 || at < part->n; chunk++)
+    {
+        size_t n = Min(part->n - at, CHUNK);
+        bytea *bytes = palloc(VARHDRSZ + n);
+        arguments a = {0};
+
+        SET_VARSIZE(bytes, VARHDRSZ + n);
+        memcpy(VARDATA(bytes), part->bytes + at, n);
+        give(&a, INT4OID, Int32GetDatum(model_id));
+        give(&a, INT4OID, Int32GetDatum(version));
+        give_text(&a, part->name);
+        give(&a, INT4OID, Int32GetDatum(chunk));
+        give(&a, INT8OID, Int64GetDatum(lt_crc32c(0, part->bytes + at, n)));
+        give(&a, BYTEAOID, PointerGetDatum(bytes));
+        run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
+            " VALUES ($1, $2, $3, $4, $5, $6)",
+            &a, false, SPI_OK_INSERT);
+        pfree(bytes);
+        at += n;
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+static void
+store_epochs(int model_id, int version, const ltpg_training *t)
+{
+    for (int i = 0; i < t->n_epochs; i++)
+    {
+        const lt_epoch *e = &t->epochs[i];
+        arguments a = {0};
+
+        give(&a, INT4OID, Int32GetDatum(model_id));
+        give(&a, INT4OID, Int32GetDatum(version));
+        give(&a, INT4OID, Int32GetDatum(e->epoch));
+        give_float(&a, e->train_loss);
+        give_float(&a, e->validation_loss);
+        give_float(&a, e->validation_metric);
+        give(&a, FLOAT8OID, Float8GetDatum(e->seconds));
+        run("INSERT INTO longtail.training_epoch (model_id, version, epoch, train_loss, validation_loss,"
+            " validation_metric, seconds) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            &a, false, SPI_OK_INSERT);
+    }
+}
+
+static void
+set_active(int model_id, int version)
+{
+    arguments a = {0};
+
+    give(&a, INT4OID, Int32GetDatum(model_id));
+    give(&a, INT4OID, Int32GetDatum(version));
+    run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
+}
+
+int
+ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
+                   const ltpg_part *parts, int n_parts)
+{
+    int model_id, version;
+
+    SPI_connect();
+    model_id = new_definition ? store_definition(definition) : lock_model(definition->name);
+    if (model_id == 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_OBJECT),
+                 errmsg("model \"%s\" was dropped while it was trained", definition->name)));
+    version = next_version(model_id);
+    store_version(model_id, version, definition->algorithm, training);
+    for (int i = 0; i < n_parts; i++)
+        store_part(model_id, version, &parts[i]);
+    store_epochs(model_id, version, training);
+    if (training->promoted)
+        set_active(model_id, version);
+    SPI_finish();
+    return version;
+}
+
+/* ---- loading ---- */
+
+uint8 *
+ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
+{
+    MemoryContext caller = CurrentMemoryContext;
+    arguments a = {0};
+    uint8 *bytes;
+    size_t at = 0;
+    bool is_null;
+
+    SPI_connect();
+    give(&a, INT4OID, Int32GetDatum(version->model_id));
+    give(&a, INT4OID, Int32GetDatum(version->version));
+    give_text(&a, part);
+    run("SELECT checksum, bytes FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3"
+        " ORDER BY chunk",
+        &a, true, SPI_OK_SELECT);
+    bytes = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * (Size) CHUNK);
+    for (uint64 i = 0; i < SPI_processed; i++)
+    {
+        int64 checksum = DatumGetInt64(field(i, 1, &is_null));
+        bytea *chunk = DatumGetByteaPP(field(i, 2, &is_null));
+        size_t size = VARSIZE_ANY_EXHDR(chunk);
+
+        if (size > CHUNK || lt_crc32c(0, VARDATA_ANY(chunk), size) != (uint32) checksum)
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATA_CORRUPTED),
+                     errmsg("stored bytes of model %d, version %d are damaged", version->model_id, version->version),
+                     errdetail("The checksum of part \"%s\", chunk " UINT64_FORMAT " does not match.", part, i),
+                     errhint("Promote another version, or train again.")));
+        memcpy(bytes + at, VARDATA_ANY(chunk), size);
+        at += size;
+        if ((void *) chunk != DatumGetPointer(field(i, 2, &is_null)))
+            pfree(chunk);
+    }
+    SPI_finish();
+    *n = at;
+    return bytes;
+}
+
+/* ---- the life of a model ---- */
+
+void
+ltpg_catalog_promote(const char *model, int version)
+{
+    ltpg_version found;
+
+    if (version < 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
+    ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
+    SPI_connect();
+    lock_model(model);
+    set_active(found.model_id, found.version);
+    SPI_finish();
+}
+
+void
+ltpg_catalog_drop(const char *model)
+{
+    arguments a = {0};
+    ltpg_version found;
+
+    ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
+    SPI_connect();
+    give(&a, INT4OID, Int32GetDatum(found.model_id));
+    run("DELETE FROM longtail.model WHERE model_id = $1", &a, false, SPI_OK_DELETE);
+    SPI_finish();
+}
+
+void
+ltpg_catalog_grant(const char *model, const char *role, bool grant)
+{
+    arguments a = {0};
+    ltpg_version found;
+
+    ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
+    if (grant && strcmp(role, "public") != 0)
+        get_role_oid(role, false);
+    SPI_connect();
+    give(&a, INT4OID, Int32GetDatum(found.model_id));
+    give_name(&a, role);
+    if (grant)
+        run("INSERT INTO longtail.model_grant (model_id, grantee) VALUES ($1, $2) ON CONFLICT DO NOTHING", &a, false,
+            SPI_OK_INSERT);
+    else
+        run("DELETE FROM longtail.model_grant WHERE model_id = $1 AND grantee = $2", &a, false, SPI_OK_DELETE);
+    SPI_finish();
+}

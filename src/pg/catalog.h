@@ -1,0 +1,81 @@
+/*
+ * catalog.h: models in the catalog tables: definitions, versions, stored bytes, rights.
+ *
+ * The tables belong to the extension's owner. These functions check the calling role's rights themselves and switch to
+ * the owner only for their own fixed queries; sources are always read as the caller.
+ */
+#ifndef LTPG_CATALOG_H
+#define LTPG_CATALOG_H
+
+#include "longtail.h"
+
+#include "bundle.h"
+#include "datatype/timestamp.h"
+
+/* What train was asked, without the options. Column names are NULL where a role is not given. */
+typedef struct ltpg_definition {
+    const char *name;
+    const char *algorithm;
+    Oid source;
+    const char *user_column, *item_column, *label_column, *weight_column, *time_column;
+    Oid user_features, item_features;
+    Jsonb *options;
+} ltpg_definition;
+
+typedef enum ltpg_right { LTPG_USE, LTPG_OWN } ltpg_right;
+
+/* A version of a model. `trained` makes it unique for ever, as numbers come back after a rollback. */
+typedef struct ltpg_version {
+    int model_id;
+    int version;
+    TimestampTz trained;
+} ltpg_version;
+
+#define LTPG_ACTIVE_VERSION 0
+#define LTPG_NO_VERSION (-1) /* the model itself, whatever its versions */
+
+/*
+ * The model's version, by number or one of the above. An unknown model or version, or one without a right to it, is an error, the same
+ * for every role that may not see it. With missing_ok an unknown model returns false.
+ */
+extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out);
+extern ltpg_definition *ltpg_catalog_definition(int model_id);
+
+/* Results of a training besides the weights. */
+typedef struct ltpg_training {
+    Jsonb *options; /* those of this version */
+    int64 rows, rows_skipped, users, items; /* users -1: supervised */
+    int features;
+    lt_fit fit;
+    const char *metric;
+    double metric_value, active_value; /* NaN: not measured */
+    bool promoted;
+    const char *decision;
+    double seconds;
+    int n_epochs;
+    lt_epoch *epochs;
+    TimestampTz trained;
+} ltpg_training;
+
+/* One named part of a version's bytes. */
+typedef struct ltpg_part {
+    const char *name;
+    const uint8 *bytes;
+    size_t n;
+} ltpg_part;
+
+/*
+ * Stores a version in the current transaction and returns its number. new_definition: creates the model, or replaces the
+ * definition of an existing one that the caller owns; else the model must exist. Concurrent stores of one model wait for
+ * each other only here.
+ */
+extern int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
+                              const ltpg_part *parts, int n_parts);
+/* The bytes of a part, palloc'ed in the current context; checksums are verified. */
+extern uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n);
+
+extern void ltpg_catalog_promote(const char *model, int version);
+extern void ltpg_catalog_drop(const char *model);
+extern void ltpg_catalog_grant(const char *model, const char *role, bool grant);
+
+#endif

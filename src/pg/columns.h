@@ -1,0 +1,42 @@
+/*
+ * columns.h: columns of a relation to features of a core encoder.
+ */
+#ifndef LTPG_COLUMNS_H
+#define LTPG_COLUMNS_H
+
+#include "longtail.h"
+
+#include "access/tupdesc.h"
+#include "encoder.h"
+#include "executor/tuptable.h"
+
+/* One column that feeds a feature. */
+typedef struct ltpg_column {
+    const char *name;
+    Oid type; /* base type */
+    lt_kind kind;
+    int feature;    /* in the encoder */
+    int attnum;     /* in the tuples read, from 1 */
+    FmgrInfo output;     /* text of a category, or cast to real[] of a vector */
+    Oid element;         /* arrays */
+    int16 element_length;
+    bool element_by_value;
+    char element_align;
+    FmgrInfo element_output;
+    int64 invalid;  /* rows with NaN or infinity, counted by ltpg_column_encode */
+} ltpg_column;
+
+/* Whether a column of this type can be a feature, and of which kind. */
+extern bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind);
+/* Looks up what decoding needs; type and kind must be those of a feature. */
+extern void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind);
+/* Gives one value to the encoder's row being built. False when it holds NaN or an infinity; the value is then dropped. */
+extern bool ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value, bool is_null);
+
+/* A number of any numeric type or boolean; timestamps and dates as unix seconds. False when it is NaN or infinite. */
+extern bool ltpg_number(Datum value, Oid type, double *out);
+/* Whether ltpg_number takes the type. */
+extern bool ltpg_is_number(Oid type);
+extern bool ltpg_is_time(Oid type);
+
+#endif

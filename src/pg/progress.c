@@ -1,0 +1,101 @@
+/*
+ * progress.c: a training seen from outside while it runs.
+ *
+ * PostgreSQL's progress views are closed to extensions, so the state goes into the session's activity string, which
+ * the view longtail.training_progress reads back; its pattern and the formats here belong together.
+ */
+#include "longtail.h"
+
+#include <math.h>
+
+#include "pgstat.h"
+#include "portability/instr_time.h"
+#include "tcop/tcopprot.h"
+#include "utils/backend_status.h"
+
+struct ltpg_progress
+{
+    const char *model;
+    lt_epoch *epochs;
+    int n, capacity;
+    instr_time last_notice;
+};
+
+ltpg_progress *
+ltpg_progress_start(const char *model)
+{
+    ltpg_progress *p = palloc0(sizeof *p);
+
+    p->model = model;
+    p->capacity = 64;
+    p->epochs = palloc(p->capacity * sizeof *p->epochs);
+    INSTR_TIME_SET_CURRENT(p->last_notice);
+    return p;
+}
+
+/* True at most once an interval. */
+static bool
+is_time_to_tell(ltpg_progress *p)
+{
+    instr_time now, since;
+
+    if (ltpg_progress_interval == 0)
+        return false;
+    INSTR_TIME_SET_CURRENT(now);
+    since = now;
+    INSTR_TIME_SUBTRACT(since, p->last_notice);
+    if (INSTR_TIME_GET_DOUBLE(since) < ltpg_progress_interval)
+        return false;
+    p->last_notice = now;
+    return true;
+}
+
+void
+ltpg_progress_phase(ltpg_progress *p, const char *phase)
+{
+    char activity[NAMEDATALEN * 4];
+
+    snprintf(activity, sizeof activity, "longtail training \"%s\": %s", p->model, phase);
+    pgstat_report_activity(STATE_RUNNING, activity);
+    if (is_time_to_tell(p))
+        ereport(NOTICE, (errmsg("model \"%s\": %s", p->model, phase)));
+}
+
+void
+ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
+{
+    char activity[NAMEDATALEN * 4];
+
+    if (p->n == p->capacity)
+    {
+        p->capacity *= 2;
+        p->epochs = repalloc(p->epochs, p->capacity * sizeof *p->epochs);
+    }
+    p->epochs[p->n++] = *epoch;
+    snprintf(activity, sizeof activity, "longtail training \"%s\": training epoch %d of %d loss %.6g", p->model,
+             epoch->epoch, epoch->epochs, epoch->train_loss);
+    pgstat_report_activity(STATE_RUNNING, activity);
+    if (!is_time_to_tell(p))
+        return;
+    if (isnan(epoch->validation_loss))
+        ereport(NOTICE, (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, %.1f s", p->model,
+                                epoch->epoch, epoch->epochs, epoch->train_loss, epoch->seconds)));
+    else
+        ereport(NOTICE,
+                (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s",
+                        p->model, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss,
+                        epoch->seconds)));
+}
+
+int
+ltpg_progress_epochs(ltpg_progress *p, lt_epoch **epochs)
+{
+    *epochs = p->epochs;
+    return p->n;
+}
+
+void
+ltpg_progress_end(ltpg_progress *p)
+{
+    pgstat_report_activity(STATE_RUNNING, debug_query_string);
+}

@@ -1,0 +1,161 @@
+/*
+ * scan.c: running a query row by row without keeping its result, and naming relations and columns.
+ *
+ * A DestReceiver of our own takes the executor's slots as they come: no tuplestore, no copy. The scan is serial and
+ * unsynchronised because the order of rows decides floating-point sums and shuffles: the same table must give the same
+ * weights.
+ */
+#include "source.h"
+
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/index.h"
+#include "catalog/pg_index.h"
+#include "executor/spi.h"
+#include "miscadmin.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/rel.h"
+#include "utils/relcache.h"
+#include "utils/syscache.h"
+
+typedef struct row_receiver
+{
+    DestReceiver pub;
+    ltpg_row_function each;
+    void *context;
+    MemoryContext row_memory;
+} row_receiver;
+
+static bool
+receive_row(TupleTableSlot *slot, DestReceiver *self)
+{
+    row_receiver *r = (row_receiver *) self;
+    MemoryContext old = MemoryContextSwitchTo(r->row_memory);
+
+    slot_getallattrs(slot);
+    r->each(r->context, slot);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(r->row_memory);
+    return true;
+}
+
+static void
+receive_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
+{
+}
+
+static void
+receive_nothing(DestReceiver *self)
+{
+}
+
+void
+ltpg_scan(const char *query, ltpg_row_function each, void *context)
+{
+    row_receiver receiver = {
+        .pub = {receive_row, receive_startup, receive_nothing, receive_nothing, DestNone},
+        .each = each,
+        .context = context,
+    };
+    SPIExecuteOptions options = {.read_only = true, .dest = &receiver.pub};
+    int nest = NewGUCNestLevel();
+    int result;
+
+    receiver.row_memory = AllocSetContextCreate(CurrentMemoryContext, "longtail row", ALLOCSET_DEFAULT_SIZES);
+    set_config_option("synchronize_seqscans", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
+    set_config_option("max_parallel_workers_per_gather", "0", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
+    SPI_connect();
+    result = SPI_execute_extended(query, &options);
+    if (result != SPI_OK_SELECT)
+        elog(ERROR, "reading rows failed: %s", SPI_result_code_string(result));
+    SPI_finish();
+    AtEOXact_GUC(true, nest);
+    MemoryContextDelete(receiver.row_memory);
+}
+
+char *
+ltpg_relation_name(Oid relation, const char *role)
+{
+    char *name = get_rel_name(relation);
+
+    if (name == NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_TABLE),
+                 errmsg("the %s does not exist any more", role),
+                 errdetail("Its relation had OID %u.", relation),
+                 errhint("Name an existing one by calling longtail.train again.")));
+    return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
+}
+
+static char *
+column_list(TupleDesc columns)
+{
+    StringInfoData list;
+
+    initStringInfo(&list);
+    for (int i = 0; i < columns->natts; i++)
+        if (!TupleDescAttr(columns, i)->attisdropped)
+            appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", NameStr(TupleDescAttr(columns, i)->attname));
+    return list.data;
+}
+
+AttrNumber
+ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type)
+{
+    AttrNumber number = get_attnum(relation, column);
+
+    if (number <= 0)
+    {
+        Relation r = table_open(relation, AccessShareLock);
+
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("column \"%s\" named as %s does not exist in %s", column, role,
+                        ltpg_relation_name(relation, role)),
+                 errhint("Its columns are: %s.", column_list(RelationGetDescr(r)))));
+    }
+    *type = getBaseType(get_atttype(relation, number));
+    return number;
+}
+
+/* The only column of the primary key, or NULL. */
+static const char *
+primary_key_column(Oid relation)
+{
+    Relation r = table_open(relation, AccessShareLock);
+    List *indexes = RelationGetIndexList(r);
+    const char *name = NULL;
+    ListCell *cell;
+
+    foreach (cell, indexes)
+    {
+        HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
+        Form_pg_index index;
+
+        if (!HeapTupleIsValid(tuple))
+            continue;
+        index = (Form_pg_index) GETSTRUCT(tuple);
+        if (index->indisprimary && index->indnkeyatts == 1)
+            name = get_attname(relation, index->indkey.values[0], false);
+        ReleaseSysCache(tuple);
+    }
+    table_close(r, AccessShareLock);
+    return name;
+}
+
+const char *
+ltpg_features_key(Oid relation, const char *column)
+{
+    const char *key = get_attnum(relation, column) > 0 ? column : primary_key_column(relation);
+
+    if (key == NULL)
+        ereport(ERROR,
+                (errcode(ERRCODE_UNDEFINED_COLUMN),
+                 errmsg("cannot tell which column of %s holds the ids", ltpg_relation_name(relation, "features relation")),
+                 errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
+    return key;
+}

@@ -1,0 +1,316 @@
+/*
+ * source.c: rows in: the walk from the caller's relations to a dataset.
+ *
+ * Order of reading: source, user_features, item_features (which may add items), then ids are numbered and features
+ * placed by number.
+ */
+#include "source.h"
+
+#include "ids.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+
+/* ---- the source's rows ---- */
+
+/* A column with a role; attnum 0: not given. */
+typedef struct role
+{
+    const char *name;
+    int attnum; /* in what is selected */
+    Oid type;
+    int64 invalid; /* rows with NaN or infinity in it */
+} role;
+
+typedef struct source_reader
+{
+    lt_env *env;
+    lt_env *encoder_env; /* where the row encoder grows: the bundle's own environment */
+    lt_builder *builder;
+    ltpg_features features;
+    role user, item, label, weight, time;
+    int64 negative_weights;
+    int n_selected;
+    StringInfoData select;
+    ltpg_reading *reading;
+} source_reader;
+
+static bool
+is_id(Oid type)
+{
+    return ltpg_id_kind(type) != LT_ID_NONE;
+}
+
+static bool
+is_time_or_number(Oid type)
+{
+    return ltpg_is_time(type) || (ltpg_is_number(type) && type != BOOLOID);
+}
+
+/* Selects the column that plays a role, its type checked. A missing one is an error unless optional. */
+static void
+take_role(source_reader *r, role *out, Oid relation, const char *column, const char *what, bool (*takes)(Oid),
+          bool optional)
+{
+    if (column == NULL || (optional && get_attnum(relation, column) <= 0))
+        return;
+    ltpg_column_find(relation, column, what, &out->type);
+    if (!takes(out->type))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("%s \"%s\" cannot be of type %s", what, column, format_type_be(out->type))));
+    out->name = column;
+    out->attnum = ++r->n_selected;
+    appendStringInfo(&r->select, "%s%s", r->select.len > 0 ? ", " : "", quote_identifier(column));
+}
+
+static void
+take_roles(source_reader *r, const ltpg_definition *d, Oid relation, bool frozen)
+{
+    initStringInfo(&r->select);
+    take_role(r, &r->user, relation, d->user_column, "user_column", is_id, false);
+    take_role(r, &r->item, relation, d->item_column, "item_column", is_id, false);
+    take_role(r, &r->label, relation, d->label_column, "label_column", ltpg_is_number, false);
+    take_role(r, &r->weight, relation, d->weight_column, "weight_column", ltpg_is_number, frozen);
+    take_role(r, &r->time, relation, d->time_column, "time_column", is_time_or_number, frozen);
+    if (r->n_selected == 0)
+    {
+        appendStringInfoString(&r->select, "NULL");
+        r->n_selected = 1;
+    }
+}
+
+static bool
+is_null(const role *c, TupleTableSlot *slot)
+{
+    return c->attnum > 0 && slot->tts_isnull[c->attnum - 1];
+}
+
+/* False, and counted, when the number is not finite. */
+static bool
+take_number(role *c, TupleTableSlot *slot, double *out)
+{
+    bool valid = c->attnum == 0 || ltpg_number(slot->tts_values[c->attnum - 1], c->type, out);
+
+    c->invalid += !valid;
+    return valid;
+}
+
+static void
+read_row(void *context, TupleTableSlot *slot)
+{
+    source_reader *r = context;
+    lt_bundle *bundle = r->builder->bundle;
+    ltpg_key user, item;
+    lt_row row = {.weight = 1};
+    bool valid;
+
+    if (is_null(&r->user, slot) || is_null(&r->item, slot) || is_null(&r->label, slot) ||
+        is_null(&r->weight, slot) || is_null(&r->time, slot))
+    {
+        r->reading->rows_skipped++;
+        return;
+    }
+    valid = take_number(&r->label, slot, &row.label);
+    valid &= take_number(&r->weight, slot, &row.weight);
+    valid &= take_number(&r->time, slot, &row.time);
+    r->negative_weights += row.weight < 0;
+    if (!valid || !ltpg_features_encode(r->encoder_env, &r->features, &bundle->row_encoder, slot))
+    {
+        r->reading->rows_skipped++;
+        return;
+    }
+    if (r->user.attnum > 0)
+    {
+        ltpg_key_make(&user, slot->tts_values[r->user.attnum - 1], r->user.type, bundle->user_id);
+        ltpg_key_make(&item, slot->tts_values[r->item.attnum - 1], r->item.type, bundle->item_id);
+        row.user = user.bytes;
+        row.user_length = user.length;
+        row.item = item.bytes;
+        row.item_length = item.length;
+    }
+    LTPG(r->env, lt_builder_add(r->env, r->builder, &row));
+    r->reading->rows++;
+}
+
+/* NaN and infinities are an error unless option "invalid" says skip. */
+static void
+complain_of_invalid(const char *column, int64 count)
+{
+    if (count > 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("column \"%s\" has NaN or infinite values", column),
+                 errdetail(INT64_FORMAT " row(s) have them.", count),
+                 errhint("Clean them in a view, or say \"invalid\": \"skip\" to leave such rows out.")));
+}
+
+static void
+check_features(const lt_options *options, const ltpg_features *features)
+{
+    for (int i = 0; i < features->n && lt_option_is(options, "invalid", "error"); i++)
+        complain_of_invalid(features->column[i].name, features->column[i].invalid);
+}
+
+static void
+check_rows(const source_reader *r, const lt_options *options)
+{
+    if (r->negative_weights > 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("column \"%s\" has negative weights", r->weight.name),
+                 errdetail(INT64_FORMAT " row(s) have them.", r->negative_weights),
+                 errhint("Leave such rows (returns, cancellations) out in a view.")));
+    check_features(options, &r->features);
+    if (lt_option_is(options, "invalid", "skip"))
+        return;
+    complain_of_invalid(r->label.name, r->label.invalid);
+    complain_of_invalid(r->weight.name, r->weight.invalid);
+    complain_of_invalid(r->time.name, r->time.invalid);
+}
+
+static void
+scan_source(source_reader *r, Oid relation, const lt_options *options)
+{
+    ltpg_scan(psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select,
+                       ltpg_relation_name(relation, "source")),
+              read_row, r);
+    check_rows(r, options);
+}
+
+/* ---- the sides' features ---- */
+
+typedef struct side_reader
+{
+    lt_env *env;
+    lt_encoder *encoder;
+    lt_dictionary *ids;
+    lt_id_kind id_kind;
+    Oid key_type;
+    bool adds;       /* items: a new key joins the dictionary */
+    ltpg_features features;
+    int32 *number;   /* of each row: provisional number of its id, -1 unknown */
+    size_t n, capacity;
+    const char *relation, *key;
+} side_reader;
+
+static void
+read_side_row(void *context, TupleTableSlot *slot)
+{
+    side_reader *r = context;
+    ltpg_key key;
+
+    if (slot->tts_isnull[0] || !ltpg_features_encode(r->env, &r->features, r->encoder, slot))
+        return;
+    ltpg_key_make(&key, slot->tts_values[0], r->key_type, r->id_kind);
+    LTPG(r->env, lt_grow(r->env, &r->number, &r->capacity, r->n + 1, sizeof(int32), "the features' ids"));
+    if (r->adds)
+        LTPG(r->env, lt_dictionary_add(r->env, r->ids, key.bytes, key.length, 0, &r->number[r->n]));
+    else
+        r->number[r->n] = lt_dictionary_find(r->ids, key.bytes, key.length);
+    r->n++;
+}
+
+/* Reads a features relation into an encoder still fitting; without one, there is nothing to read. */
+static void
+read_side(side_reader *r, Oid relation, const char *id_column, const lt_options *options)
+{
+    if (!OidIsValid(relation))
+        return;
+    r->relation = ltpg_relation_name(relation, "features relation");
+    r->key = ltpg_features_key(relation, id_column);
+    ltpg_column_find(relation, r->key, "key", &r->key_type);
+    r->features = ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
+    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation),
+              read_side_row, r);
+    check_features(options, &r->features);
+}
+
+/* Encodes what was read, each row at its id's final number. */
+static void
+finish_side(side_reader *r, const int32 *map, const lt_options *options, lt_table *out)
+{
+    int64_t *place;
+    bool *taken;
+
+    LTPG(r->env, lt_alloc(r->env, &place, r->n, sizeof *place, "the features' places"));
+    LTPG(r->env, lt_alloc(r->env, &taken, r->ids->n, sizeof *taken, "the features' places"));
+    for (size_t i = 0; i < r->n; i++)
+    {
+        place[i] = r->number[i] < 0 ? -1 : map[r->number[i]];
+        if (place[i] >= 0 && taken[place[i]])
+        {
+            int64_t length;
+            const char *bytes = lt_dictionary_key(r->ids, place[i], &length);
+
+            ereport(ERROR,
+                    (errcode(ERRCODE_CARDINALITY_VIOLATION),
+                     errmsg("%s has more than one row for \"%s\" %s", r->relation, r->key,
+                            ltpg_key_text(r->id_kind, bytes, length)),
+                     errhint("A features relation has one row an id; SELECT DISTINCT ON in a view can choose it.")));
+        }
+        if (place[i] >= 0)
+            taken[place[i]] = true;
+    }
+    LTPG(r->env, lt_encoder_finish(r->env, r->encoder, lt_option_int(options, "min_count"),
+                                   lt_option_bool(options, "standardize"), place, r->ids->n, out));
+    lt_free(r->env, taken);
+    lt_free(r->env, place);
+    lt_free(r->env, r->number);
+}
+
+/* ---- both ---- */
+
+void
+ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *options, lt_bundle *bundle,
+                   lt_dataset *dataset, ltpg_reading *reading)
+{
+    const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
+    lt_builder builder;
+    source_reader r = {.env = env, .encoder_env = env, .builder = &builder, .reading = reading};
+
+    memset(reading, 0, sizeof *reading);
+    ltpg_relation_name(d->source, "source");
+    take_roles(&r, d, d->source, false);
+    r.features = ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder,
+                                      r.n_selected + 1);
+    bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
+    bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;
+    lt_builder_init(&builder, bundle, false, options);
+    builder.has_label = r.label.attnum > 0;
+    builder.has_weight = r.weight.attnum > 0;
+    builder.has_time = r.time.attnum > 0;
+    scan_source(&r, d->source, options);
+    if (builder.pairs)
+    {
+        side_reader users = {.env = env, .encoder = &bundle->user_encoder, .ids = &bundle->users,
+                             .id_kind = bundle->user_id};
+        side_reader items = {.env = env, .encoder = &bundle->item_encoder, .ids = &bundle->items,
+                             .id_kind = bundle->item_id, .adds = true};
+        int32 *user_map, *item_map;
+
+        read_side(&users, d->user_features, d->user_column, options);
+        read_side(&items, d->item_features, d->item_column, options);
+        LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
+        finish_side(&users, user_map, options, &bundle->user);
+        finish_side(&items, item_map, options, &bundle->item);
+    }
+    LTPG(env, lt_builder_finish(env, &builder, options, dataset));
+}
+
+void
+ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_options *options, lt_bundle *bundle,
+                 lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading)
+{
+    lt_builder builder;
+    source_reader r = {.env = env, .encoder_env = bundle_env, .builder = &builder, .reading = reading};
+
+    memset(reading, 0, sizeof *reading);
+    take_roles(&r, d, relation, true);
+    r.features = ltpg_features_bind(relation, &bundle->row_encoder, r.n_selected + 1);
+    lt_builder_init(&builder, bundle, true, options);
+    builder.has_label = r.label.attnum > 0;
+    builder.has_weight = r.weight.attnum > 0;
+    builder.has_time = r.time.attnum > 0;
+    scan_source(&r, relation, options);
+    LTPG(env, lt_builder_finish(env, &builder, options, dataset));
+}

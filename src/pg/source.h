@@ -1,0 +1,62 @@
+/*
+ * source.h: the caller's relations to a core dataset.
+ *
+ * Relations are read with the caller's rights (row-level security included), serially and in the order of storage, so
+ * that the same table gives the same dataset, and under one snapshot.
+ */
+#ifndef LTPG_SOURCE_H
+#define LTPG_SOURCE_H
+
+#include "longtail.h"
+
+#include "builder.h"
+#include "catalog.h"
+#include "columns.h"
+#include "executor/tuptable.h"
+
+/* Called for every row a query gives. Memory it takes in the current context is gone after the row. */
+typedef void (*ltpg_row_function)(void *context, TupleTableSlot *slot);
+/* Runs a SELECT as the current user, each row given to `each`. */
+extern void ltpg_scan(const char *query, ltpg_row_function each, void *context);
+
+/* "schema"."relation"; an error that names `role` ("source of model ...") when it is gone. */
+extern char *ltpg_relation_name(Oid relation, const char *role);
+/* The column's number and base type; an error naming relation, role and, as a hint, the columns there are. */
+extern AttrNumber ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type);
+/* The column of a features relation that holds the key: named as `column`, or else the single-column primary key. */
+extern const char *ltpg_features_key(Oid relation, const char *column);
+
+/* The columns of a relation that feed an encoder whose features are named like them, in the order of `select`. */
+typedef struct ltpg_features {
+    int n;
+    ltpg_column *column;
+    char *select; /* ", a, b": what to append to a select list */
+} ltpg_features;
+
+/*
+ * The features of a relation, added to a new encoder; `taken` are the columns that have a role (NULLs are skipped).
+ * Columns of other types are left out with a NOTICE, or are an error when option "features" names them.
+ */
+extern ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options,
+                                          const char *const *taken, int n_taken, lt_encoder *encoder, int first);
+/*
+ * Matches a frozen encoder's features to a relation's columns, from attnum `first` of what will be selected. A column that
+ * is gone or changed to another kind is an error.
+ */
+extern ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first);
+/* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity. */
+extern bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot);
+
+typedef struct ltpg_reading {
+    int64 rows;         /* taken */
+    int64 rows_skipped; /* NULL ids, NULL labels, invalid numbers under "invalid": "skip" */
+} ltpg_reading;
+
+/* Reads everything a training needs: fills an empty bundle and the dataset. */
+extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, const lt_options *options,
+                               lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading);
+/* Reads the definition's rows from `relation` as a stored bundle, which lives in bundle_env, encodes them. */
+extern void ltpg_read_frozen(lt_env *env, const ltpg_definition *definition, Oid relation, const lt_options *options,
+                             lt_bundle *bundle, lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading);
+
+#endif
