@@ -1,49 +1,89 @@
 /*
  * rerank.h: reordering a scored list for the tail.
  *
- * Invariants, tested as properties: strength 0 is the identity (the k best by score); the output is a selection without
- * repeats from the input; more strength never lowers the mean share of tail items.
+ * Legend: n candidates, k wanted; an item is `of the tail` as lt_rerank_segment says.
+ *
+ * Invariants, tested as properties: strength 0 is the identity (the k best by score, with their scores); the output is
+ * a selection without repeats from the input, min(k, n) long; more strength never lowers the number of tail items in
+ * any list.  Each method's file proves the last for itself and says on what condition.  Where scores tie, the lower
+ * index goes first.
  */
 #ifndef LT_RERANK_H
 #define LT_RERANK_H
 
 #include "base.h"
-#include "metrics.h"
 #include "option.h"
-#include "random.h"
+#include "popularity.h"
 
 typedef struct lt_rerank_input {
     int64_t n;
     const double *score;       /* higher is better; any scale, finite */
     const double *popularity;  /* interactions, >= 0; NULL where the method needs none */
     const uint8_t *segment;    /* lt_segment of each; NULL where the method needs none */
-    const uint8_t *group;      /* protected (tail) membership for quota; NULL: segment == LT_TAIL */
-    double user_taste[3];      /* the user's own share of head, mid, tail interactions; all 0: unknown, uniform over segments */
+    const uint8_t *group;      /* what counts as the tail, in the place of segment; NULL: segment == LT_TAIL */
+    double user_taste[3];      /* the user's share of head, mid, tail interactions; all 0: unknown, a third each */
     int64_t k;
     double strength;
     uint64_t seed;
-    const lt_options *options; /* of the method */
+    const lt_options *options; /* of the method; NULL: its defaults */
     bool logit;                /* scores are log-odds: popularity subtracts strength * ln pop instead of multiplying */
 } lt_rerank_input;
 
 typedef struct lt_reranker {
     const char *name, *help;
-    bool needs_popularity, needs_segment;
-    double max_strength; /* 1, or INFINITY */
+    bool needs_popularity, needs_segment; /* a group will do for a segment */
+    double max_strength;                  /* 1, or INFINITY */
     const lt_option *options;
     int n_options;
     /* chosen[0..*n_chosen) indexes the input, best first; value[] is the score that ordered it. */
     lt_status (*run)(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen);
 } lt_reranker;
 
-extern const lt_reranker *const lt_rerankers[]; /* NULL-terminated */
-const lt_reranker *lt_reranker_find(const char *name);
-/* Checks the input (finite scores, strength in range, what the method needs is there), then runs. */
+extern const lt_reranker *const lt_rerankers[]; /* NULL-terminated: the registry */
+const lt_reranker *lt_reranker_find(const char *name); /* NULL when there is none */
+/*
+ * Checks the input (finite scores, strength in range, what the method needs is there), then runs. chosen and value hold
+ * min(k, n). LT_INVALID with what is wrong.
+ */
 lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_input *in, int32_t *chosen, double *value,
                     int64_t *n_chosen);
 
 /* score * popularity^-strength for score >= 0; score * popularity^strength below 0, so that popularity always costs.
  * popularity below 1 counts as 1. */
 double lt_boost(double score, double popularity, double strength);
+
+/* ---- what the methods share ---- */
+
+extern const lt_reranker lt_rerank_xquad, lt_rerank_quota, lt_rerank_random;
+
+/* order[0..n): the candidates by key[0] descending, ties by key[1] descending and so on, then by index. */
+lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int n_keys, int32_t *order);
+
+static inline int64_t lt_rerank_length(const lt_rerank_input *in)
+{
+    return in->k < in->n ? in->k : in->n;
+}
+
+static inline lt_segment lt_rerank_segment(const lt_rerank_input *in, int64_t i)
+{
+    if (in->group != NULL)
+        return in->group[i] ? LT_TAIL : in->segment != NULL && in->segment[i] == LT_HEAD ? LT_HEAD : LT_MID;
+    return (lt_segment)in->segment[i];
+}
+
+/* The first place in order, from `at` on, of a candidate that is (not) of the tail; n when there is none. */
+static inline int64_t lt_rerank_next(const lt_rerank_input *in, const int32_t *order, int64_t at, bool tail)
+{
+    while (at < in->n && (lt_rerank_segment(in, order[at]) == LT_TAIL) != tail)
+        at++;
+    return at;
+}
+
+/*
+ * FA*IR's table: minimum[i] is how many tail items the first i + 1 of k must hold so that a list whose places are drawn
+ * with probability p from the tail would hold fewer in some prefix with probability *fail, which is about alpha when
+ * adjusted, and more when not. 0 <= p <= 1, 0 < alpha <= 0.5.
+ */
+lt_status lt_quota_table(lt_env *env, int64_t k, double p, double alpha, bool adjust, int32_t *minimum, double *fail);
 
 #endif

@@ -1,0 +1,167 @@
+/*
+ * rerank.c: the registry, the checks all methods share, and the methods `none` and `popularity`.
+ */
+#include "rerank.h"
+
+#include "sort.h"
+
+#include <math.h>
+#include <string.h>
+
+/* ---- what the methods share ---- */
+
+lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int n_keys, int32_t *order)
+{
+    lt_keyed *sorted;
+
+    LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "the candidates' order"));
+    for (int64_t i = 0; i < n; i++)
+        sorted[i].index = i;
+    for (int level = n_keys - 1; level >= 0; level--) { /* the sort is stable: the last one rules */
+        for (int64_t i = 0; i < n; i++)
+            sorted[i].key = lt_sort_key(-key[level][sorted[i].index]);
+        LT_TRY(lt_sort(env, sorted, n));
+    }
+    for (int64_t i = 0; i < n; i++)
+        order[i] = (int32_t)sorted[i].index;
+    lt_free(env, sorted);
+    return LT_OK;
+}
+
+/* ---- none ---- */
+
+static lt_status run_none(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen)
+{
+    int32_t *order;
+
+    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates' order"));
+    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, order));
+    *n_chosen = lt_rerank_length(in);
+    for (int64_t r = 0; r < *n_chosen; r++) {
+        chosen[r] = order[r];
+        value[r] = in->score[order[r]];
+    }
+    lt_free(env, order);
+    return LT_OK;
+}
+
+static const lt_reranker rerank_none = {
+    .name = "none",
+    .help = "The best by score; strength is ignored.",
+    .max_strength = INFINITY,
+    .run = run_none,
+};
+
+/* ---- popularity ---- */
+
+static double at_least_one(double popularity)
+{
+    return popularity > 1 ? popularity : 1;
+}
+
+double lt_boost(double score, double popularity, double strength)
+{
+    return score * pow(at_least_one(popularity), score >= 0 ? -strength : strength);
+}
+
+/*
+ * value = score * popularity^-strength, or for log-odds score - strength * ln popularity: the odds divided by a power
+ * of the popularity, as inverse propensity weighting does with propensity ~ popularity^strength (Steck, "Item
+ * popularity and recommendation accuracy", 2011).
+ *
+ * More strength never lowers the number of tail items in a list, provided that every tail item is at most as popular as
+ * every other (segments come from popularity): let tail item t rank above other item h.  More strength multiplies t's
+ * lead by (pop_h / pop_t)^more >= 1 (adds more * ln(pop_h / pop_t) >= 0), so t stays above h.  If the list held fewer
+ * tail items than before, one of those from before would now be below an item that was outside, hence below it: no.
+ * Where values tie because a product underflowed, overflowed or a score is 0, the less popular goes first and then the
+ * higher score, as they did before they underflowed.  Two values apart by a rounding error may still change places.
+ */
+static lt_status run_popularity(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value,
+                                int64_t *n_chosen)
+{
+    const double *key[3];
+    double *boosted, *rareness;
+    int32_t *order;
+
+    LT_TRY(lt_alloc(env, &boosted, 2 * (size_t)in->n, sizeof *boosted, "boosted scores"));
+    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates' order"));
+    rareness = boosted + in->n;
+    for (int64_t i = 0; i < in->n; i++) {
+        double popularity = at_least_one(in->popularity[i]);
+
+        boosted[i] = in->logit ? in->score[i] - in->strength * log(popularity)
+                               : lt_boost(in->score[i], popularity, in->strength);
+        rareness[i] = -popularity;
+    }
+    key[0] = boosted;
+    key[1] = rareness;
+    key[2] = in->score;
+    LT_TRY(lt_rerank_order(env, in->n, key, 3, order));
+    *n_chosen = lt_rerank_length(in);
+    for (int64_t r = 0; r < *n_chosen; r++) {
+        chosen[r] = order[r];
+        value[r] = boosted[order[r]];
+    }
+    lt_free(env, order);
+    lt_free(env, boosted);
+    return LT_OK;
+}
+
+static const lt_reranker rerank_popularity = {
+    .name = "popularity",
+    .help = "Divides each score by popularity^strength; log-odds lose strength times ln popularity.",
+    .needs_popularity = true,
+    .max_strength = INFINITY,
+    .run = run_popularity,
+};
+
+/* ---- the registry ---- */
+
+const lt_reranker *const lt_rerankers[] = {
+    &rerank_none, &rerank_popularity, &lt_rerank_xquad, &lt_rerank_quota, &lt_rerank_random, NULL,
+};
+
+const lt_reranker *lt_reranker_find(const char *name)
+{
+    for (const lt_reranker *const *method = lt_rerankers; *method != NULL; method++)
+        if (strcmp((*method)->name, name) == 0)
+            return *method;
+    return NULL;
+}
+
+static lt_status check(lt_env *env, const lt_reranker *method, const lt_rerank_input *in)
+{
+    if (in->n < 0 || in->n > INT32_MAX)
+        return lt_fail(env, LT_INVALID, "%lld candidates are more than can be reranked", (long long)in->n);
+    if (in->k < 0)
+        return lt_fail(env, LT_INVALID, "k must not be negative, and is %lld", (long long)in->k);
+    if (!(in->strength >= 0 && in->strength <= method->max_strength && isfinite(in->strength))) {
+        lt_fail(env, LT_INVALID, "strength %g is out of range for method \"%s\"", in->strength, method->name);
+        return isfinite(method->max_strength)
+                   ? lt_fail_detail(env, "It must be between 0 and %g.", method->max_strength)
+                   : lt_fail_detail(env, "It must be a finite number of at least 0.");
+    }
+    if (method->needs_popularity && in->popularity == NULL)
+        return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' popularity", method->name);
+    if (method->needs_segment && in->segment == NULL && in->group == NULL)
+        return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' segments", method->name);
+    for (int64_t i = 0; i < in->n; i++) {
+        if (!isfinite(in->score[i]))
+            return lt_fail(env, LT_INVALID, "the score of candidate %lld is %g", (long long)i + 1, in->score[i]);
+        if (method->needs_popularity && !(in->popularity[i] >= 0 && isfinite(in->popularity[i])))
+            return lt_fail(env, LT_INVALID, "the popularity of candidate %lld is %g", (long long)i + 1,
+                           in->popularity[i]);
+    }
+    return LT_OK;
+}
+
+lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_input *in, int32_t *chosen, double *value,
+                    int64_t *n_chosen)
+{
+    *n_chosen = 0;
+    LT_TRY(check(env, method, in));
+    LT_TRY(lt_poll(env));
+    if (in->strength == 0) /* the identity of every method, with the scores as they came */
+        return run_none(env, in, chosen, value, n_chosen);
+    return method->run(env, in, chosen, value, n_chosen);
+}
