@@ -19,7 +19,7 @@
 static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen)
 {
     int64_t length = lt_rerank_length(in);
-    int64_t begin[4] = {0};  /* where in pool each segment's candidates from outside the list begin; the last: the end */
+    int64_t begin[4] = {0}; /* where in pool each segment's candidates from outside the list begin; the last: the end */
     int64_t filled[3] = {0}; /* how many of them there are, and later are left */
     int64_t explored;
     int32_t *order, *place, *pool;
