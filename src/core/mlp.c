@@ -106,7 +106,8 @@ static lt_status check_labels(lt_env *env, const lt_job *job, const lt_examples 
     return LT_OK;
 }
 
-/* Class weights, the weights' and the label's scale, and the penalties per step; *start is the constant model's margin. */
+/* Class weights, the weights' and the label's scale, and the penalties per step; *start is the constant model's margin.
+ */
 static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double *start)
 {
     double of_class[2] = {0, 0}, total = 0, sum = 0, squares = 0;
@@ -145,8 +146,8 @@ static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double
 }
 
 /* Mean loss in standardised units of a frozen network, whose margins are in the label's. */
-static lt_status frozen_loss(lt_env *env, const lt_job *job, const lt_network *net, const lt_examples *ex, float *margin,
-                             double *loss)
+static lt_status frozen_loss(lt_env *env, const lt_job *job, const lt_network *net, const lt_examples *ex,
+                             float *margin, double *loss)
 {
     double sum = 0, total = 0, slope;
 
@@ -290,10 +291,9 @@ static lt_status start_network(lt_env *env, lt_job *job, const lt_examples *ex)
 
     LT_TRY(measure(env, job, ex, &start));
     LT_TRY(lt_gather(env, &job->inputs, ex, NULL, 0, b, &job->batch));
-    LT_TRY(lt_mlp_trainer_init(env, t,
-                               t->net.dense + 2.0 * t->net.embedding +
-                                   (t->net.sparse > 0 ? (double)job->batch.start[b] / b : 0),
-                               &job->rng));
+    LT_TRY(lt_mlp_trainer_init(
+        env, t, t->net.dense + 2.0 * t->net.embedding + (t->net.sparse > 0 ? (double)job->batch.start[b] / b : 0),
+        &job->rng));
     t->net.bias[t->net.layers - 1][0] = (float)start;
     return LT_OK;
 }
@@ -413,8 +413,7 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
     return LT_OK;
 }
 
-static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options *options, lt_model *model,
-                           lt_fit *fit)
+static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options *options, lt_model *model, lt_fit *fit)
 {
     lt_job *job;
     lt_network kept = {0}, stored;

@@ -28,8 +28,8 @@ lt_status lt_product(lt_env *env, bool a_transposed, bool b_transposed, int m, i
     int rows = block_rows >= m ? m : block_rows < 16 ? 16 : (int)block_rows;
 
     if (n == 1) { /* B is one column either way */
-        cblas_sgemv(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans, a_transposed ? k : m,
-                    a_transposed ? m : k, 1, a, a_transposed ? m : k, b, 1, beta, c, 1);
+        cblas_sgemv(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans, a_transposed ? k : m, a_transposed ? m : k,
+                    1, a, a_transposed ? m : k, b, 1, beta, c, 1);
         return LT_OK;
     }
     if (k == 1) {
@@ -64,8 +64,8 @@ static inline float exp_plain(float x)
     t = x * 1.44269504f + magic;
     n = t - magic;
     r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* ln 2 in two parts, the first exact in few bits */
-    p = 1 + r * (1 + r * (1 / 2.0f + r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f +
-        r * (1 / 5040.0f)))))));
+    p = 1 + r * (1 + r * (1 / 2.0f +
+                          r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f)))))));
     memcpy(&bits, &t, sizeof bits);
     bits = (bits + 127) << 23;
     memcpy(&power, &bits, sizeof power);
@@ -123,21 +123,21 @@ static inline float gelu_slope(float z)
 }
 
 /* One forward and one backward loop an activation. */
-#define ACTIVATION(name)                                                                                             \
-    LT_VECTORIZED                                                                                                    \
-    static void name##_forward(int b, int h, const float *restrict bias, float *restrict z, float *restrict out)     \
-    {                                                                                                                \
-        for (int i = 0; i < b; i++, z += h, out += h)                                                                \
-            for (int j = 0; j < h; j++) {                                                                            \
-                z[j] += bias[j];                                                                                     \
-                out[j] = name##_of(z[j]);                                                                            \
-            }                                                                                                        \
-    }                                                                                                                \
-    LT_VECTORIZED                                                                                                    \
-    static void name##_back(int64_t n, const float *restrict z, float *restrict gradient)                            \
-    {                                                                                                                \
-        for (int64_t i = 0; i < n; i++)                                                                              \
-            gradient[i] *= name##_slope(z[i]);                                                                       \
+#define ACTIVATION(name)                                                                                               \
+    LT_VECTORIZED                                                                                                      \
+    static void name##_forward(int b, int h, const float *restrict bias, float *restrict z, float *restrict out)       \
+    {                                                                                                                  \
+        for (int i = 0; i < b; i++, z += h, out += h)                                                                  \
+            for (int j = 0; j < h; j++) {                                                                              \
+                z[j] += bias[j];                                                                                       \
+                out[j] = name##_of(z[j]);                                                                              \
+            }                                                                                                          \
+    }                                                                                                                  \
+    LT_VECTORIZED                                                                                                      \
+    static void name##_back(int64_t n, const float *restrict z, float *restrict gradient)                              \
+    {                                                                                                                  \
+        for (int64_t i = 0; i < n; i++)                                                                                \
+            gradient[i] *= name##_slope(z[i]);                                                                         \
     }
 
 static inline float sigmoid_of(float z)
@@ -288,6 +288,5 @@ void lt_batch_norm_back(int b, int h, const float *scale, const float *restrict 
             scale_gradient[j] += g[(size_t)i * h + j] * normal[(size_t)i * h + j];
     for (int i = 0; i < b; i++, g += h, normal += h)
         for (int j = 0; j < h; j++)
-            g[j] = scale[j] * inverse_sd[j] *
-                   (g[j] - (bias_gradient[j] + normal[j] * scale_gradient[j]) / (float)b);
+            g[j] = scale[j] * inverse_sd[j] * (g[j] - (bias_gradient[j] + normal[j] * scale_gradient[j]) / (float)b);
 }

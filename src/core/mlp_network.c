@@ -101,12 +101,12 @@ lt_status lt_mlp_view(lt_env *env, const lt_model *model, lt_network *net)
     if (!whole(shape->d[0], 0, LT_ACTIVATIONS - 1) || !whole(shape->d[1], 0, LT_MLP_WIDTH))
         return lt_fail(env, LT_CORRUPT, "the network's activation or embedding is out of range");
     *net = (lt_network){.activation = (lt_activation)(int)shape->d[0],
-                    .dense = d->dense,
-                    .sparse = d->sparse,
-                    .embedding = (int32_t)shape->d[1],
-                    .users = d->users,
-                    .items = d->items,
-                    .layers = (int)shape->cols - 2};
+                        .dense = d->dense,
+                        .sparse = d->sparse,
+                        .embedding = (int32_t)shape->d[1],
+                        .users = d->users,
+                        .items = d->items,
+                        .layers = (int)shape->cols - 2};
     if (net->embedding > 0 && (d->users <= 0 || d->items <= 0))
         return lt_fail(env, LT_CORRUPT, "the network has embeddings but no users or items");
     for (int l = 0; l < net->layers; l++) {

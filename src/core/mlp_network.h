@@ -19,15 +19,15 @@
 
 /* Weights that predict: batch norm and the label's scale are folded into them. */
 typedef struct lt_network {
-    lt_activation activation; /* of the hidden layers; the output is the margin itself */
+    lt_activation activation;                       /* of the hidden layers; the output is the margin itself */
     int32_t dense, sparse, embedding, users, items; /* embedding 0: none */
-    int layers;                       /* L >= 1 */
-    int32_t width[LT_MLP_LAYERS];     /* h of each layer; the last is 1 */
-    float *dense_in;                  /* d x h of layer 0 */
-    float *sparse_in;                 /* s x h */
-    float *embedding_in;              /* 2e x h: the user's part, then the item's */
-    float *user, *item;               /* U x e, I x e */
-    float *weight[LT_MLP_LAYERS];     /* [l]: h of layer l-1 x h of layer l; [0] is NULL */
+    int layers;                                     /* L >= 1 */
+    int32_t width[LT_MLP_LAYERS];                   /* h of each layer; the last is 1 */
+    float *dense_in;                                /* d x h of layer 0 */
+    float *sparse_in;                               /* s x h */
+    float *embedding_in;                            /* 2e x h: the user's part, then the item's */
+    float *user, *item;                             /* U x e, I x e */
+    float *weight[LT_MLP_LAYERS];                   /* [l]: h of layer l-1 x h of layer l; [0] is NULL */
     float *bias[LT_MLP_LAYERS];
 } lt_network;
 
@@ -39,7 +39,7 @@ typedef struct lt_mlp_array {
     float **values; /* the member of lt_network */
     bool by_row;    /* a batch touches few of its rows */
     bool bias;
-    int layer;      /* whose input weights or bias it is; -1: an embedding */
+    int layer; /* whose input weights or bias it is; -1: an embedding */
 } lt_mlp_array;
 /* Those with at least one value; returns how many. */
 int lt_mlp_arrays(lt_network *net, lt_mlp_array out[LT_MLP_ARRAYS]);
@@ -62,7 +62,8 @@ typedef struct lt_mlp_block {
 lt_status lt_mlp_block_init(lt_env *env, const lt_network *net, lt_mlp_block *block);
 void lt_mlp_block_free(lt_env *env, lt_mlp_block *block);
 
-/* z (b x h of layer 0) = inputs times weights, without bias. user and item (b) may be NULL. embedded: room for b x 2e. */
+/* z (b x h of layer 0) = inputs times weights, without bias. user and item (b) may be NULL. embedded: room for b x 2e.
+ */
 lt_status lt_mlp_first(lt_env *env, const lt_network *net, const lt_batch *in, const int32_t *user, const int32_t *item,
                        float *embedded, float *z);
 /* From block->z, as lt_mlp_first leaves it, to margin (b). */
@@ -84,7 +85,7 @@ typedef struct lt_parameter {
     int32_t *place;   /* rows: 1 + the row's place in touched, or 0 */
     int32_t *touched; /* the batch's rows, in the order they were met */
     int32_t n_touched;
-    int32_t *steps;   /* rows: steps the row has made */
+    int32_t *steps; /* rows: steps the row has made */
     size_t cap_gradient, cap_touched;
 } lt_parameter;
 
@@ -115,8 +116,8 @@ lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_
 lt_status lt_mlp_forward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
                          lt_random *rng);
 /* Backward from slope (b), the loss's derivative by each margin, to the gradients; then one step of the optimizer. */
-lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user,
-                          const int32_t *item, float *slope);
+lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
+                          float *slope);
 lt_status lt_mlp_step(lt_env *env, lt_mlp_trainer *t);
 /* The predicting network: batch norm folded in, margin = scale * margin + shift, rows never trained set to zero. */
 void lt_mlp_freeze(lt_mlp_trainer *t, double scale, double shift, lt_network *out);

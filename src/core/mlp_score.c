@@ -4,8 +4,8 @@
  * Scoring: the first layer is linear, so its sum splits into the user's part (with the row of context), the item's part
  * and the crosses.  Items' parts are computed once a model (I x h floats); a user's part once a call.
  *
- * Explaining: integrated gradients (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", 2017) along the
- * straight line from nothing (numbers at their mean, no category, unknown user and item) to the example, by the
+ * Explaining: integrated gradients (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", 2017) along
+ * the straight line from nothing (numbers at their mean, no category, unknown user and item) to the example, by the
  * midpoint rule.  They share the margin's distance to the baseline out among the inputs by how much each moved it on
  * the way; they are not effects of changing one input alone.  What the rule misses is spread in proportion to size, so
  * that the sum is the margin exactly.
@@ -15,8 +15,8 @@
 #include <math.h>
 #include <string.h>
 
-#define STEPS 128         /* points on the line */
-#define POLL_EVERY 4096   /* items between polls */
+#define STEPS 128       /* points on the line */
+#define POLL_EVERY 4096 /* items between polls */
 
 typedef struct lt_mlp_scorer {
     lt_network net;
@@ -87,8 +87,8 @@ lt_status lt_mlp_prepare(lt_env *env, lt_scorer *scorer)
         LT_TRY(lt_product(env, false, false, items, h, d->item_dense, item->x,
                           net->dense_in + (size_t)at.item_dense * (size_t)h, 0, s->item_part));
     if (e > 0)
-        LT_TRY(lt_product(env, false, false, d->items, h, e, net->item,
-                          net->embedding_in + (size_t)e * (size_t)h, 1, s->item_part));
+        LT_TRY(lt_product(env, false, false, d->items, h, e, net->item, net->embedding_in + (size_t)e * (size_t)h, 1,
+                          s->item_part));
     for (int32_t i = 0; i < d->items; i++) {
         float *z = s->item_part + (size_t)i * (size_t)h;
 
@@ -178,8 +178,8 @@ static void add_crosses(const lt_scorer *scorer, const crossing *user, int32_t i
 
         for (int64_t i = 0; i < user[c].n; i++)
             for (int64_t j = 0; j < n; j++)
-                add_column(s->net.sparse_in, cross->first + user[c].col[i] * columns + room->col[j],
-                           s->net.width[0], user[c].val[i] * room->val[j], z);
+                add_column(s->net.sparse_in, cross->first + user[c].col[i] * columns + room->col[j], s->net.width[0],
+                           user[c].val[i] * room->val[j], z);
     }
 }
 
@@ -252,8 +252,8 @@ static lt_status mean_slope(lt_env *env, const lt_network *net, const float *v, 
         lt_add_scaled(net->width[0], ((float)i + 0.5f) / STEPS, v, z[0] + (size_t)i * (size_t)net->width[0]);
     for (int l = 0; l < last; l++) {
         lt_bias_activate(net->activation, STEPS, net->width[l], net->bias[l], z[l], a);
-        LT_TRY(lt_product(env, false, false, STEPS, net->width[l + 1], net->width[l], a, net->weight[l + 1], 0,
-                          z[l + 1]));
+        LT_TRY(
+            lt_product(env, false, false, STEPS, net->width[l + 1], net->width[l], a, net->weight[l + 1], 0, z[l + 1]));
     }
     gradient = g[0];
     for (int i = 0; i < STEPS; i++)

@@ -118,13 +118,11 @@ lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_
 
         if (!a->bias)
             LT_TRY(fill(env, *a->values, a->rows * a->cols, sd, rng));
-        LT_TRY(add_parameter(env, t,
-                             (lt_parameter){.rows = a->rows,
-                                            .cols = a->cols,
-                                            .weight = *a->values,
-                                            .penalised = !a->bias,
-                                            .by_row = a->by_row},
-                             parameter_of(t, a)));
+        LT_TRY(add_parameter(
+            env, t,
+            (lt_parameter){
+                .rows = a->rows, .cols = a->cols, .weight = *a->values, .penalised = !a->bias, .by_row = a->by_row},
+            parameter_of(t, a)));
     }
     for (int l = 0; l < t->net.layers; l++) {
         LT_TRY(init_layer(env, t, l));
@@ -161,8 +159,7 @@ lt_status lt_mlp_forward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, con
         int h = net->width[l];
 
         if (t->batch_norm) {
-            lt_batch_norm(b, h, t->norm_scale[l], t->z[l], t->normal[l], t->mean[l], t->variance[l],
-                          t->inverse_sd[l]);
+            lt_batch_norm(b, h, t->norm_scale[l], t->z[l], t->normal[l], t->mean[l], t->variance[l], t->inverse_sd[l]);
             run_norm(t, l, b);
         }
         lt_bias_activate(net->activation, b, h, net->bias[l], t->z[l], t->a[l]);
@@ -186,8 +183,8 @@ static lt_status touch(lt_env *env, lt_parameter *p, int64_t row, float **gradie
 
     if (p->place[row] == 0) {
         LT_TRY(lt_grow(env, &p->touched, &p->cap_touched, (size_t)n + 1, sizeof *p->touched, "a batch's gradients"));
-        LT_TRY(lt_grow(env, &p->gradient, &p->cap_gradient, ((size_t)n + 1) * cols, sizeof(float),
-                       "a batch's gradients"));
+        LT_TRY(
+            lt_grow(env, &p->gradient, &p->cap_gradient, ((size_t)n + 1) * cols, sizeof(float), "a batch's gradients"));
         memset(p->gradient + (size_t)n * cols, 0, cols * sizeof(float));
         p->touched[n] = (int32_t)row;
         p->place[row] = ++p->n_touched;
@@ -222,8 +219,8 @@ static lt_status embedding_back(lt_env *env, lt_parameter *p, const int32_t *num
     return LT_OK;
 }
 
-lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user,
-                          const int32_t *item, float *slope)
+lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
+                          float *slope)
 {
     lt_network *net = &t->net;
     int b = in->b, e = net->embedding, h = net->width[0];
@@ -269,8 +266,8 @@ lt_status lt_mlp_step(lt_env *env, lt_mlp_trainer *t)
         if (p->rows * p->cols > FILL_BLOCK)
             LT_TRY(lt_poll(env));
         if (!p->by_row) {
-            lt_optimizer_step(&t->optimizer, t->step, p->penalised, p->rows * p->cols, p->gradient, p->first,
-                              p->second, p->weight);
+            lt_optimizer_step(&t->optimizer, t->step, p->penalised, p->rows * p->cols, p->gradient, p->first, p->second,
+                              p->weight);
             continue;
         }
         for (int32_t k = 0; k < p->n_touched; k++) {

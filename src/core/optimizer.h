@@ -15,7 +15,7 @@ typedef enum lt_optimizer_kind {
 typedef struct lt_optimizer {
     lt_optimizer_kind kind;
     float rate, momentum;
-    float l2, l1;    /* penalties per step, where asked for: g + l2 w + l1 sign(w) */
+    float l2, l1;     /* penalties per step, where asked for: g + l2 w + l1 sign(w) */
     float *adam_rate; /* Adam's rate at its first steps; see optimizer.c */
 } lt_optimizer;
 
