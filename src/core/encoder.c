@@ -424,10 +424,15 @@ static void write_name(char *out, size_t size, const char *format, ...)
     va_end(args);
     if (n < size)
         return;
-    /* cut short: not inside a UTF-8 character */
+    /* cut short: not inside a UTF-8 character, whose first byte says how many it has */
     for (n = size - 1; n > 0 && ((unsigned char)out[n - 1] & 0xC0) == 0x80; n--)
         ;
-    out[n > 0 && (unsigned char)out[n - 1] >= 0xC0 ? n - 1 : size - 1] = '\0';
+    if (n > 0 && (unsigned char)out[n - 1] >= 0xC0) {
+        unsigned char lead = (unsigned char)out[n - 1];
+
+        if (n - 1 + (lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2) > size - 1)
+            out[n - 1] = '\0';
+    }
 }
 
 lt_status lt_encoder_column_name(lt_env *env, const lt_encoder *e, bool dense, int32_t column, char *out, size_t size)
