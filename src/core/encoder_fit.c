@@ -7,6 +7,7 @@
  * Memory: raw chunks are freed while the table fills, so the peak is the raw rows plus the table.
  */
 #include "encoder_raw.h"
+#include "vectorize.h"
 
 #include <string.h>
 
@@ -59,6 +60,7 @@ static lt_status init_moments(lt_env *env, moments *m, int32_t columns)
     return LT_OK;
 }
 
+LT_VECTORIZED
 static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first_row)
 {
     const double *restrict shift = m->shift;
@@ -246,6 +248,7 @@ static lt_status fit_categories(lt_env *env, lt_feature *f, double min_count, in
 
 /* ---- the table ---- */
 
+LT_VECTORIZED
 static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, int64_t row, lt_table *out,
                          const int32_t *target, const double *mean, const double *scale)
 {
