@@ -291,8 +291,8 @@ lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d)
     d->start = lt_read_i64s(r, &starts);
     d->bytes = lt_read_bytes(r, &bytes);
     d->count = lt_read_f64s(r, &counts);
-    if (r->status == LT_OK && (starts < 1 || starts > INT32_MAX || counts != starts - 1 || d->start[0] != 0 ||
-                               d->start[starts - 1] != bytes))
+    if (r->status == LT_OK &&
+        (starts < 1 || starts > INT32_MAX || counts != starts - 1 || d->start[0] != 0 || d->start[starts - 1] != bytes))
         lt_reader_corrupt(r, "a dictionary's sizes do not fit");
     LT_TRY(r->status);
     d->n = (int32_t)counts;

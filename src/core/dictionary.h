@@ -14,7 +14,7 @@ typedef struct lt_dictionary {
     int32_t n;
     int64_t *start; /* n+1 offsets into bytes */
     char *bytes;
-    double *count;  /* n; how often (or with how much weight) lt_dictionary_add saw the key */
+    double *count; /* n; how often (or with how much weight) lt_dictionary_add saw the key */
     /* private */
     size_t cap_n, cap_bytes, cap_count;
     int32_t *slot; /* open addressing, -1 empty */
@@ -31,8 +31,8 @@ lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int6
 int32_t lt_dictionary_find(const lt_dictionary *d, const void *key, int64_t length);
 const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *length);
 /*
- * Sorts by key and drops keys whose count is below min_count. map (n old entries, from lt_alloc) gives each old number's
- * new one, or -1 when dropped; *dropped counts those.
+ * Sorts by key and drops keys whose count is below min_count. map (n old entries, from lt_alloc) gives each old
+ * number's new one, or -1 when dropped; *dropped counts those.
  */
 lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped);
 

@@ -1,8 +1,8 @@
 /*
  * encoder.c: rows in, one value at a time: kept raw while fitting, encoded at once when frozen; names and stored form.
  *
- * Invariants: a frozen encoder's columns follow from its features in order (lt_encoder_freeze), so they are never stored.
- * Encoding a row with a frozen encoder takes no memory once e->row has room for the longest row so far.
+ * Invariants: a frozen encoder's columns follow from its features in order (lt_encoder_freeze), so they are never
+ * stored. Encoding a row with a frozen encoder takes no memory once e->row has room for the longest row so far.
  */
 #include "encoder_raw.h"
 
@@ -61,7 +61,8 @@ static int64_t floor_div(int64_t a, int64_t b)
     return a / b - (a % b < 0);
 }
 
-/* Day of the year from 0, and the year's length, of a day counted from 1970-01-01 in the proleptic Gregorian calendar. */
+/* Day of the year from 0, and the year's length, of a day counted from 1970-01-01 in the proleptic Gregorian calendar.
+ */
 static int64_t day_of_year(int64_t day, int64_t *year_length)
 {
     int64_t since_year_1 = day + 719162;
@@ -87,8 +88,8 @@ static void cycle(double part, float *out)
 }
 
 /*
- * Each cycle as a point on the unit circle, so that its end lies next to its start.  The hour counts fractions; week and
- * year count whole days, from Monday and 1 January, so that a timestamp and its date agree.
+ * Each cycle as a point on the unit circle, so that its end lies next to its start.  The hour counts fractions; week
+ * and year count whole days, from Monday and 1 January, so that a timestamp and its date agree.
  */
 void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out)
 {
@@ -516,7 +517,9 @@ static lt_status read_feature(lt_reader *r, lt_encoder *e)
         f.mean = lt_read_f64s(r, &means);
         f.scale = lt_read_f64s(r, &scales);
         if (means != scales || means > INT32_MAX ||
-            (f.kind != LT_VECTOR && means != (f.kind == LT_TIMESTAMP ? 6 : f.kind == LT_DATE ? 4 : 1)))
+            (f.kind != LT_VECTOR && means != (f.kind == LT_TIMESTAMP ? 6
+                                              : f.kind == LT_DATE    ? 4
+                                                                     : 1)))
             lt_reader_corrupt(r, "a feature's width does not fit its kind");
         for (int64_t i = 0; i < means && r->status == LT_OK; i++)
             if (!isfinite(f.mean[i]) || !isfinite(f.scale[i]) || f.scale[i] < 0)
@@ -526,8 +529,8 @@ static lt_status read_feature(lt_reader *r, lt_encoder *e)
     LT_TRY(r->status);
     r->status = lt_grow(r->env, &e->feature, &e->cap_features, (size_t)e->n_features + 1, sizeof f, "the features");
     if (r->status == LT_OK)
-        r->status = lt_grow(r->env, &e->given, &e->cap_given, (size_t)e->n_features + 1, sizeof *e->given,
-                            "the features");
+        r->status =
+            lt_grow(r->env, &e->given, &e->cap_given, (size_t)e->n_features + 1, sizeof *e->given, "the features");
     LT_TRY(r->status);
     e->feature[e->n_features++] = f;
     return LT_OK;

@@ -9,9 +9,9 @@
  *   NUMBER     1 dense, standardised ((x - mean) / sd over non-NULL rows, population sd; a constant column gives 0);
  *              NULL encodes as 0 (the mean) and sets 1 sparse "is null" column, which exists only if NULLs were seen
  *   BOOLEAN    as NUMBER without standardising: 0 or 1; NULL encodes as 0 with the "is null" column
- *   CATEGORY   one sparse column a category seen at least min_count times, sorted by key, plus "(other)" when some were
- *              rarer, plus "is null" when NULLs were seen.  The rarer ones are remembered, so that they are "(other)" ever
- *              after; a category never seen has no column
+ *   CATEGORY   one sparse column a category seen at least min_count times, sorted by key, plus "(other)" when some
+ *              were rarer, plus "is null" when NULLs were seen.  The rarer ones are remembered, so that they are
+ *              "(other)" ever after; a category never seen has no column
  *   BAG        as CATEGORY with several tokens a row, each 1 (repeats of a token add up); NULL is an empty bag
  *   VECTOR     width dense, each standardised like NUMBER, one "is null" column for the whole
  *   TIMESTAMP  sine and cosine of hour of day, day of week and day of year: 6 dense, and "is null" as above
@@ -42,9 +42,9 @@ typedef struct lt_feature {
     int32_t dense_first;  /* first dense column; while fitting, the first raw column */
     int32_t sparse_first; /* first sparse column: categories, then other, then null; valid once frozen */
     int32_t sparse_count;
-    int32_t other_column; /* sparse column of "(other)", or -1 */
-    int32_t null_column;  /* sparse column of "is null" / "(null)", or -1 */
-    double *mean, *scale; /* width; encoded = (x - mean) * scale */
+    int32_t other_column;     /* sparse column of "(other)", or -1 */
+    int32_t null_column;      /* sparse column of "is null", or -1 */
+    double *mean, *scale;     /* width; encoded = (x - mean) * scale */
     lt_dictionary dictionary; /* CATEGORY, BAG: those with a column of their own */
     lt_dictionary rare;       /* those folded into "(other)" */
     int64_t nulls;            /* rows fitted without a value, places without a row included */
@@ -55,12 +55,12 @@ typedef struct lt_encoder {
     lt_feature *feature;
     size_t cap_features;
     bool frozen;
-    int32_t dense, sparse; /* columns; valid once frozen */
-    int64_t n;             /* rows fitted */
+    int32_t dense, sparse;      /* columns; valid once frozen */
+    int64_t n;                  /* rows fitted */
     struct lt_encoder_raw *raw; /* private, while fitting */
     bool *given;                /* private: n_features; has the row at hand a value? */
     size_t cap_given;
-    lt_table row;               /* frozen: the single row being encoded (n = 1) */
+    lt_table row; /* frozen: the single row being encoded (n = 1) */
     size_t cap_entries;
 } lt_encoder;
 
@@ -70,11 +70,11 @@ lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind k
 
 /*
  * A row: begin, at most one value call per feature (bags: one per token), end. Features without a call are NULL.
- * While fitting, end appends the row to the raw store (`lt_encoder_drop_row` instead forgets it); when frozen, it leaves
- * the encoded row in e->row.  `feature` is the index in e->feature.
+ * While fitting, end appends the row to the raw store (`lt_encoder_drop_row` instead forgets it); when frozen, it
+ * leaves the encoded row in e->row.  `feature` is the index in e->feature.
  */
 lt_status lt_encoder_begin_row(lt_env *env, lt_encoder *e);
-lt_status lt_encode_number(lt_env *env, lt_encoder *e, int feature, double value);  /* NUMBER, BOOLEAN */
+lt_status lt_encode_number(lt_env *env, lt_encoder *e, int feature, double value); /* NUMBER, BOOLEAN */
 lt_status lt_encode_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length); /* CATEGORY, BAG */
 /* A bag that is present but may be empty need not be announced. LT_INVALID naming the feature when widths differ; a
  * vector of no elements is NULL. */
@@ -85,8 +85,9 @@ void lt_encoder_drop_row(lt_encoder *e);
 
 /*
  * Fits means, scales and dictionaries and encodes the raw rows into *out. place == NULL: row j of the input becomes
- * row j, and n_out is e->n whatever was passed. Else place[j] is row j's place in 0..n_out-1 or -1 to leave it out (from the fit as well);
- * places without a row are encoded as all NULL, and count as NULLs seen.  No two rows share a place.  The raw store is freed as it is consumed.
+ * row j, and n_out is e->n whatever was passed. Else place[j] is row j's place in 0..n_out-1 or -1 to leave it out
+ * (from the fit as well); places without a row are encoded as all NULL, and count as NULLs seen.  No two rows share a
+ * place.  The raw store is freed as it is consumed.
  */
 lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool standardize, const int64_t *place,
                             int64_t n_out, lt_table *out);

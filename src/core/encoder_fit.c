@@ -2,8 +2,9 @@
  * encoder_fit.c: from raw rows to a frozen encoder and an encoded table.
  *
  * Means and variances: two passes within a chunk while it is in cache, chunks merged as Chan, Golub and LeVeque
- * ("Updating formulae and a pairwise algorithm for computing sample variances", 1979), all relative to the column's first
- * value, so that a large mean costs no digits and a constant column has a sum of squares of exactly 0.
+ * ("Updating formulae and a pairwise algorithm for computing sample variances", 1979), all relative to the column's
+ * first value, so that a large mean costs no digits and a constant column has a sum of squares of exactly 0.
+ *
  * Memory: raw chunks are freed while the table fills, so the peak is the raw rows plus the table.
  */
 #include "encoder_raw.h"

@@ -1,9 +1,9 @@
 /*
  * encoder_raw.h: what encoder.c (rows in) and encoder_fit.c (fitting) share; nobody else includes it.
  *
- * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles, NaN
- * for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its width
- * becomes known; chunks from before then simply have fewer columns.
+ * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles,
+ * NaN for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its
+ * width becomes known; chunks from before then simply have fewer columns.
  */
 #ifndef LT_ENCODER_RAW_H
 #define LT_ENCODER_RAW_H
@@ -18,7 +18,7 @@ typedef struct lt_token {
 
 typedef struct lt_chunk {
     int32_t rows, columns;
-    double *x;          /* capacity x columns */
+    double *x; /* capacity x columns */
     int64_t n_tokens;
     int64_t *token_end; /* one a row, once a row had tokens: where the row's tokens end */
     lt_token *token;
@@ -63,7 +63,8 @@ static inline bool lt_kind_is_time(lt_kind kind)
 void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out);
 /* Appends the "is null" columns of the features not in e->given; returns the new count. */
 int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, int64_t n);
-/* Sorts n columns and counts repeats: the distinct ones go to out (may be col), their counts to val; returns how many. */
+/* Sorts n columns and counts repeats: the distinct ones go to out (may be col), their counts to val, their number is
+ * returned. */
 int64_t lt_encoder_merge_columns(int32_t *col, int64_t n, int32_t *out, float *val);
 /* From kinds, widths, dictionaries and NULL counts to column numbers; freezes the encoder. LT_INVALID when there are
  * more than INT32_MAX columns. */

@@ -6,7 +6,6 @@
  */
 #include "model.h"
 
-#include <assert.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,9 +36,10 @@ static lt_status add_array(lt_env *env, lt_model *m, const char *name, int64_t r
     int64_t cells;
     char *copy;
 
-    assert(m->n_arrays < MAX_ARRAYS);
     if (rows < 0 || cols < 0 || __builtin_mul_overflow(rows, cols, &cells))
         return lt_fail(env, LT_NO_MEMORY, "weights \"%s\" would take more memory than can be addressed", name);
+    if (m->n_arrays >= MAX_ARRAYS)
+        return lt_fail(env, LT_INVALID, "a model cannot have more than %d arrays", MAX_ARRAYS);
     LT_TRY(lt_grow(env, &m->array, &m->cap_arrays, (size_t)m->n_arrays + 1, sizeof *m->array, "the model"));
     LT_TRY(lt_alloc(env, &copy, length, 1, "the model"));
     memcpy(copy, name, length);

@@ -47,17 +47,17 @@ lt_status lt_model_read(lt_reader *r, lt_model *m); /* ends with algorithm->chec
 
 /* What training reports besides the weights. */
 typedef struct lt_fit {
-    int epochs;      /* passes made */
-    double loss;     /* mean training loss per unit of weight, penalty excluded */
+    int epochs;  /* passes made */
+    double loss; /* mean training loss per unit of weight, penalty excluded */
     bool converged;
 } lt_fit;
 
 /* One user, as scoring sees them. */
 typedef struct lt_subject {
-    int32_t user;              /* number in the model's user dictionary, or -1 */
-    const lt_table *features;  /* one encoded row (n = 1), or NULL for the table's own row of `user` */
-    const lt_table *row;       /* one encoded row of context, or NULL: all zero */
-    int64_t n_history;         /* items the user has, for algorithms that fold in */
+    int32_t user;             /* number in the model's user dictionary, or -1 */
+    const lt_table *features; /* one encoded row (n = 1), or NULL for the table's own row of `user` */
+    const lt_table *row;      /* one encoded row of context, or NULL: all zero */
+    int64_t n_history;        /* items the user has, for algorithms that fold in */
     const int32_t *history;
     const float *history_weight; /* NULL is all ones */
 } lt_subject;
@@ -68,7 +68,6 @@ typedef struct lt_scorer {
     const lt_table *user, *item; /* encoded features of known users and items */
     void *state;                 /* the algorithm's own */
 } lt_scorer;
-
 
 typedef struct lt_algorithm {
     const char *name;

@@ -13,20 +13,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAX_INTS 64      /* elements of an INTS option */
-#define MAX_NAME 64      /* bytes of a name compared when looking for the nearest */
-#define MAX_QUOTED 100   /* bytes of a user's text repeated in an error */
-#define MAX_SEED 0x1p53  /* the largest whole number that JSON readers hand on exactly */
+#define MAX_INTS 64     /* elements of an INTS option */
+#define MAX_NAME 64     /* bytes of a name compared when looking for the nearest */
+#define MAX_QUOTED 100  /* bytes of a user's text repeated in an error */
+#define MAX_SEED 0x1p53 /* the largest whole number that JSON readers hand on exactly */
 
 const lt_option lt_common_options[] = {
     {"seed", LT_OPT_INT, "1", 0, MAX_SEED, NULL,
      "start of the random numbers; the same seed and data give the same model"},
     {"split", LT_OPT_ENUM, "auto", 0, 0, "auto|random|time|none",
-     "how the validation part is held out: by time (the latest rows), at random, or not at all; auto: time when there is a "
+     "how the validation part is held out: by time (the latest rows), at random, or not at all; auto: time when there "
+     "is a "
      "time column, else random"},
     {"validation_fraction", LT_OPT_FLOAT, "0.1", 0, 0.9, NULL, "share of the rows held out for validation"},
     {"validation_metric", LT_OPT_ENUM, "auto", 0, 0, "auto|log_loss|auc|rmse|mae|poisson_deviance|ndcg|recall",
-     "what is measured on the validation part; auto: ndcg at 10 for implicit feedback, log_loss for boolean labels, rmse "
+     "what is measured on the validation part; auto: ndcg at 10 for implicit feedback, log_loss for boolean labels, "
+     "rmse "
      "for numbers"},
     {"promote", LT_OPT_ENUM, "if_better", 0, 0, "if_better|always|never",
      "whether a retrained version becomes the active one; if_better: when its validation metric is not worse than the "
@@ -37,8 +39,7 @@ const lt_option lt_common_options[] = {
      "restricts the features to the columns named; a name after a minus sign is excluded; empty: all"},
     {"categorical", LT_OPT_NAMES, "[]", 0, 0, NULL, "number columns to treat as categories"},
     {"crosses", LT_OPT_PAIRS, "[]", 0, 0, NULL, "pairs [user feature, item feature] whose products become features"},
-    {"min_count", LT_OPT_INT, "2", 1, 1e9, NULL,
-     "a category seen fewer times in training is folded into (other)"},
+    {"min_count", LT_OPT_INT, "2", 1, 1e9, NULL, "a category seen fewer times in training is folded into (other)"},
     {"invalid", LT_OPT_ENUM, "error", 0, 0, "error|skip",
      "what to do with rows that hold NaN or infinity: stop with an error, or skip and count them"},
     {"duplicates", LT_OPT_ENUM, "auto", 0, 0, "auto|keep|sum|mean|max|last",
@@ -46,7 +47,8 @@ const lt_option lt_common_options[] = {
     {"standardize", LT_OPT_BOOL, "true", 0, 0, NULL,
      "whether numbers are scaled to mean 0 and standard deviation 1 before training"},
     {"popularity_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL,
-     "scores are divided by the item's popularity to this power when ranking; about 0.15 often helps both accuracy and tail"},
+     "scores are divided by the item's popularity to this power when ranking; about 0.15 often helps both accuracy and "
+     "tail"},
     {"rerank", LT_OPT_ENUM, "none", 0, 0, "none|popularity|xquad|quota|random",
      "how recommend reorders its list for the long tail unless the call says otherwise"},
     {"rerank_strength", LT_OPT_FLOAT, "0", 0, 10, NULL,

@@ -1,8 +1,8 @@
 /*
  * table.c: encoded rows: growing, storing and checking them.
  *
- * Invariants, checked on reading: start[0] = 0, starts ascend, start[n] entries, columns in 0..s-1 and strictly ascending
- * within a row, every value finite.
+ * Invariants, checked on reading: start[0] = 0, starts ascend, start[n] entries, columns in 0..s-1 and strictly
+ * ascending within a row, every value finite.
  */
 #include "table.h"
 
@@ -99,8 +99,8 @@ lt_status lt_table_read(lt_reader *r, lt_table *t)
         t->start = lt_read_i64s(r, &starts);
         t->col = lt_read_i32s(r, &cols);
         t->val = lt_read_f32s(r, &values);
-        if (r->status == LT_OK && (starts == 0 || starts - 1 != t->n || t->start[0] != 0 ||
-                                   t->start[t->n] != cols || cols != values))
+        if (r->status == LT_OK &&
+            (starts == 0 || starts - 1 != t->n || t->start[0] != 0 || t->start[t->n] != cols || cols != values))
             lt_reader_corrupt(r, "a table's rows do not fit its entries");
         if (r->status == LT_OK)
             check_entries(r, t);

@@ -243,7 +243,8 @@ static void models(lt_env *env)
     lt_model_write(&w, &m);
     lt_reader_init(env, &r, w.bytes, w.n);
     fine(env, lt_model_read(&r, &back));
-    ok(r.at == r.n && back.algorithm == m.algorithm && back.link == m.link && back.design.dense == 2, "a model comes back");
+    ok(r.at == r.n && back.algorithm == m.algorithm && back.link == m.link && back.design.dense == 2,
+       "a model comes back");
     ok(back.n_arrays == 2 && lt_model_array(&back, "coefficients")->d[3] == 1 &&
            lt_model_array(&back, "extra")->rows == 2 && lt_model_array(&back, "extra")->f[5] == 2.5f,
        "with its arrays");

@@ -25,7 +25,8 @@ static int64_t make_key(lt_random *rng, char *out)
 
     /* few distinct bytes, zeros and high ones among them, so that prefixes meet */
     for (int64_t i = 0; i < length; i++)
-        out[i] = "\0\x01" "a\xFF"[lt_random_below(rng, i < 8 ? 2 : 4)];
+        out[i] = "\0\x01"
+                 "a\xFF"[lt_random_below(rng, i < 8 ? 2 : 4)];
     return length;
 }
 

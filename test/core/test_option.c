@@ -154,8 +154,7 @@ static void long_texts(lt_env *env)
     n = strlen(detail);
     ok(n < 130 && strcmp(detail + n - 5, "...\".") == 0 && (detail[n - 6] & 0xC0) == 0x80 && (n - 5 - 6) % 2 == 0,
        "and cut between characters");
-    ok(lt_options_set_text(env, &o, text, "x") == LT_INVALID && strlen(env->error.message) < 140,
-       "so is a long name");
+    ok(lt_options_set_text(env, &o, text, "x") == LT_INVALID && strlen(env->error.message) < 140, "so is a long name");
 }
 
 int main(void)
