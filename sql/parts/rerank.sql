@@ -1,4 +1,5 @@
 -- Reordering what any query scored, for the long tail.
+-- user_id is "any", not anycompatible: a result that has a polymorphic column needs every polymorphic argument given.
 
 CREATE FUNCTION longtail.boost(score float8, popularity float8, strength float8) RETURNS float8
 AS 'MODULE_PATHNAME', 'longtail_boost' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -6,15 +7,15 @@ COMMENT ON FUNCTION longtail.boost(float8, float8, float8) IS
 'score / popularity^strength, for ORDER BY; a negative score is multiplied instead, so that popularity always costs. Popularity below 1 counts as 1.';
 
 CREATE FUNCTION longtail.rerank(items anyarray, scores float8[], k integer, method text, strength float8,
-    popularity float8[] DEFAULT NULL, model text DEFAULT NULL, user_id anycompatible DEFAULT NULL::text,
+    popularity float8[] DEFAULT NULL, model text DEFAULT NULL, user_id "any" DEFAULT NULL,
     options jsonb DEFAULT '{}')
 RETURNS TABLE (item anyelement, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_rerank' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, float8[], text, anycompatible, jsonb) IS
-'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given or taken from a model; with a model, user_id makes methods personal. segment is head, mid or tail, NULL when popularity is unknown.';
+COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, float8[], text, "any", jsonb) IS
+'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given with the call or else taken from a model; with a model, user_id makes methods personal, and method and strength may be NULL: the model''s own. segment is head, mid or tail, NULL when popularity is unknown.';
 
 CREATE FUNCTION longtail.rerank_methods()
-RETURNS TABLE (method text, description text, maximum_strength float8, needs_popularity boolean, options text[])
+RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean, options text[])
 AS 'MODULE_PATHNAME', 'longtail_rerank_methods' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 5;
 COMMENT ON FUNCTION longtail.rerank_methods() IS
 'The methods of rerank and recommend, the most strength each takes, and its own options; all take seed, head_share and tail_share as well.';

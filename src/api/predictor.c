@@ -10,7 +10,6 @@
 #include <math.h>
 
 #include "access/detoast.h"
-#include "coefficients.h"
 #include "common/hashfn.h"
 #include "funcapi.h"
 #include "libpq/pqformat.h"
@@ -28,7 +27,6 @@ PG_FUNCTION_INFO_V1(longtail_predictor_out);
 PG_FUNCTION_INFO_V1(longtail_predictor_recv);
 PG_FUNCTION_INFO_V1(longtail_predictor_send);
 PG_FUNCTION_INFO_V1(longtail_predictor_predict);
-PG_FUNCTION_INFO_V1(longtail_predictor_coefficients);
 
 /* ---- the value ---- */
 
@@ -318,36 +316,4 @@ longtail_predictor_predict(PG_FUNCTION_ARGS)
     MemoryContextReset(c->scratch);
     c->env->used = 0;
     PG_RETURN_FLOAT8(lt_link_apply(p->model.link, margin));
-}
-
-/* ---- coefficients ---- */
-
-Datum
-longtail_predictor_coefficients(PG_FUNCTION_ARGS)
-{
-    bytea *value = PG_GETARG_BYTEA_PP(0);
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
-    lt_env *env = value_env();
-    ltpg_predictor p;
-    lt_coefficient *row;
-
-    LTPG(env, ltpg_predictor_decode(env, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &p));
-    LTPG(env, lt_alloc(env, &row, 1 + (size_t) ltpg_predictor_width(&p), sizeof *row, "the coefficients"));
-    LTPG(env, lt_coefficients(env, &p.model, p.mean, p.scale, row));
-    InitMaterializedSRF(fcinfo, 0);
-    for (int32 j = 0; j <= ltpg_predictor_width(&p); j++)
-    {
-        double figure[5] = {row[j].coefficient, row[j].standard_error, row[j].z, row[j].p_value, row[j].odds_ratio};
-        Datum values[6];
-        bool nulls[6] = {false};
-
-        values[0] = CStringGetTextDatum(j == 0 ? "(intercept)" : psprintf("features[%d]", j));
-        for (int i = 0; i < 5; i++)
-        {
-            values[1 + i] = Float8GetDatum(figure[i]);
-            nulls[1 + i] = isnan(figure[i]);
-        }
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    PG_RETURN_NULL();
 }

@@ -363,6 +363,7 @@ train(const fit_state *state)
     encode_rows(env, &state->rows, order, lt_option_bool(&options, "standardize"), &encoder, &data);
     set_labels(env, &state->rows, order, held_out(&options, state->rows.n), &data);
     lt_free(env, order);
+    p.model.algorithm = state->algorithm;
     LTPG(env, state->algorithm->train(env, &data, &options, &p.model, &p.fit));
     p.mean = encoder.feature[0].mean;
     p.scale = encoder.feature[0].scale;

@@ -2,7 +2,7 @@
  * predictor_json.c: the text form of a predictor.
  *
  * {"algorithm": "logistic", "link": "logistic", "features": 2, "mean": [...], "scale": [...],
- *  "arrays": {"name": {"rows": 1, "cols": 3, "type": "float8", "values": [...]}},
+ *  "arrays": [{"name": "coefficients", "rows": 1, "cols": 3, "type": "float8", "values": [...]}],
  *  "fit": {"rows": 100, "epochs": 7, "loss": 0.43, "converged": true}}
  *
  * Invariant: reading what was written gives the same bits.  Numbers are written with the server's own shortest exact
@@ -91,15 +91,16 @@ ltpg_predictor_to_json(const ltpg_predictor *p)
     put_float8s(&out, p->mean, ltpg_predictor_width(p));
     appendStringInfoString(&out, ", \"scale\": ");
     put_float8s(&out, p->scale, ltpg_predictor_width(p));
-    appendStringInfoString(&out, ", \"arrays\": {");
+    appendStringInfoString(&out, ", \"arrays\": [");
     for (int i = 0; i < p->model.n_arrays; i++)
     {
         const lt_array *a = &p->model.array[i];
 
         if (i > 0)
             appendStringInfoString(&out, ", ");
+        appendStringInfoString(&out, "{\"name\": ");
         escape_json(&out, a->name);
-        appendStringInfo(&out, ": {\"rows\": " INT64_FORMAT ", \"cols\": " INT64_FORMAT ", \"type\": \"%s\", \"values\": ",
+        appendStringInfo(&out, ", \"rows\": " INT64_FORMAT ", \"cols\": " INT64_FORMAT ", \"type\": \"%s\", \"values\": ",
                          (int64) a->rows, (int64) a->cols, a->f != NULL ? "float4" : "float8");
         if (a->f != NULL)
             put_float4s(&out, a->f, a->rows * a->cols);
@@ -107,7 +108,7 @@ ltpg_predictor_to_json(const ltpg_predictor *p)
             put_float8s(&out, a->d, a->rows * a->cols);
         appendStringInfoChar(&out, '}');
     }
-    appendStringInfo(&out, "}, \"fit\": {\"rows\": " INT64_FORMAT ", \"epochs\": %d, \"loss\": ", (int64) p->rows,
+    appendStringInfo(&out, "], \"fit\": {\"rows\": " INT64_FORMAT ", \"epochs\": %d, \"loss\": ", (int64) p->rows,
                      p->fit.epochs);
     put_float8(&out, p->fit.loss);
     appendStringInfo(&out, ", \"converged\": %s}}", p->fit.converged ? "true" : "false");
@@ -166,49 +167,56 @@ whole_member(JsonbContainer *object, const char *key, double most)
 }
 
 static double
-read_float8(const JsonbValue *v, const char *where)
+read_float8(const JsonbValue *v, const char *key)
 {
     if (v->type == jbvNumeric)
         return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(v->val.numeric)));
     if (v->type != jbvString)
-        BAD("\"%s\" must hold numbers.", where);
+        BAD("Key \"%s\" must hold numbers.", key);
     return DatumGetFloat8(DirectFunctionCall1(float8in,
                                               CStringGetDatum(pnstrdup(v->val.string.val, v->val.string.len))));
 }
 
 static float
-read_float4(const JsonbValue *v, const char *where)
+read_float4(const JsonbValue *v, const char *key)
 {
     if (v->type == jbvNumeric)
         return DatumGetFloat4(DirectFunctionCall1(numeric_float4, NumericGetDatum(v->val.numeric)));
     if (v->type != jbvString)
-        BAD("\"%s\" must hold numbers.", where);
+        BAD("Key \"%s\" must hold numbers.", key);
     return DatumGetFloat4(DirectFunctionCall1(float4in,
                                               CStringGetDatum(pnstrdup(v->val.string.val, v->val.string.len))));
 }
 
-/* Reads exactly n numbers into one of f and d. */
-static void
-read_values(JsonbContainer *object, const char *key, int64 n, const char *where, float *f, double *d)
+/* A list of exactly n members; -1: of any length. */
+static JsonbContainer *
+list_member(JsonbContainer *object, const char *key, int64 n)
 {
     JsonbValue v = member(object, key);
-    JsonbIterator *it;
-    JsonbIteratorToken token;
-    int64 i = 0;
 
     if (v.type != jbvBinary || !JsonContainerIsArray(v.val.binary.data))
         BAD("Key \"%s\" must hold a list.", key);
-    if (JsonContainerSize(v.val.binary.data) != n)
-        BAD("\"%s\" holds %u numbers where " INT64_FORMAT " are expected.", where,
+    if (n >= 0 && JsonContainerSize(v.val.binary.data) != n)
+        BAD("Key \"%s\" holds a list of %u where " INT64_FORMAT " are expected.", key,
             (unsigned) JsonContainerSize(v.val.binary.data), n);
-    it = JsonbIteratorInit(v.val.binary.data);
+    return v.val.binary.data;
+}
+
+/* Reads exactly n numbers into one of f and d. */
+static void
+read_values(JsonbContainer *object, const char *key, int64 n, float *f, double *d)
+{
+    JsonbIterator *it = JsonbIteratorInit(list_member(object, key, n));
+    JsonbValue v;
+    int64 i = 0;
+
     JsonbIteratorNext(&it, &v, true);
-    while ((token = JsonbIteratorNext(&it, &v, true)) == WJB_ELEM)
+    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM)
     {
         if (f != NULL)
-            f[i++] = read_float4(&v, where);
+            f[i++] = read_float4(&v, key);
         else
-            d[i++] = read_float8(&v, where);
+            d[i++] = read_float8(&v, key);
     }
 }
 
@@ -233,41 +241,42 @@ only_keys(JsonbContainer *object, const char *const *keys)
 }
 
 static void
-read_arrays(lt_env *env, JsonbContainer *arrays, lt_model *m)
+read_array(lt_env *env, JsonbContainer *array, lt_model *m)
 {
-    static const char *const keys[] = {"rows", "cols", "type", "values", NULL};
-    JsonbIterator *it = JsonbIteratorInit(arrays);
+    static const char *const keys[] = {"name", "rows", "cols", "type", "values", NULL};
+    const char *name = text_member(array, "name");
+    const char *type = text_member(array, "type");
+    int64 rows = whole_member(array, "rows", INT32_MAX);
+    int64 cols = whole_member(array, "cols", INT32_MAX);
+    float *f = NULL;
+    double *d = NULL;
+
+    only_keys(array, keys);
+    if (lt_model_array(m, name) != NULL)
+        BAD("Array \"%s\" is there twice.", name);
+    /* before room is taken: hostile text shall cost no more than its own size */
+    list_member(array, "values", rows * cols);
+    if (strcmp(type, "float4") == 0)
+        LTPG(env, lt_model_add_f32(env, m, name, rows, cols, &f));
+    else if (strcmp(type, "float8") == 0)
+        LTPG(env, lt_model_add_f64(env, m, name, rows, cols, &d));
+    else
+        BAD("Array \"%s\" has type \"%s\" where float4 or float8 is expected.", name, type);
+    read_values(array, "values", rows * cols, f, d);
+}
+
+static void
+read_arrays(lt_env *env, JsonbContainer *root, lt_model *m)
+{
+    JsonbIterator *it = JsonbIteratorInit(list_member(root, "arrays", -1));
     JsonbValue v;
 
     JsonbIteratorNext(&it, &v, true);
-    while (JsonbIteratorNext(&it, &v, true) == WJB_KEY)
+    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM)
     {
-        const char *name = pnstrdup(v.val.string.val, v.val.string.len);
-        JsonbContainer *array = object_member(arrays, name);
-        int64 rows, cols;
-        const char *type;
-        float *f = NULL;
-        double *d = NULL;
-
-        only_keys(array, keys);
-        rows = whole_member(array, "rows", INT32_MAX);
-        cols = whole_member(array, "cols", INT32_MAX);
-        type = text_member(array, "type");
-        /* before room is taken: hostile text shall cost no more than its own size */
-        if (rows * cols > JB_CMASK)
-            BAD("Array \"%s\" is too large.", name);
-        v = member(array, "values");
-        if (v.type != jbvBinary || !JsonContainerIsArray(v.val.binary.data) ||
-            JsonContainerSize(v.val.binary.data) != rows * cols)
-            BAD("Array \"%s\" must have a list of rows times cols numbers, " INT64_FORMAT ".", name, rows * cols);
-        if (strcmp(type, "float4") == 0)
-            LTPG(env, lt_model_add_f32(env, m, name, rows, cols, &f));
-        else if (strcmp(type, "float8") == 0)
-            LTPG(env, lt_model_add_f64(env, m, name, rows, cols, &d));
-        else
-            BAD("Array \"%s\" has type \"%s\" where float4 or float8 is expected.", name, type);
-        read_values(array, "values", rows * cols, name, f, d);
-        JsonbIteratorNext(&it, &v, true);
+        if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
+            BAD("Key \"arrays\" must hold a list of objects.");
+        read_array(env, v.val.binary.data, m);
     }
 }
 
@@ -302,16 +311,14 @@ ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
         BAD("Algorithm \"%s\" is unknown.", algorithm);
     out->model.link = read_link(text_member(root, "link"));
     width = whole_member(root, "features", JB_CMASK);
-    v = member(root, "mean");
-    if (v.type != jbvBinary || JsonContainerSize(v.val.binary.data) != width)
-        BAD("Key \"mean\" must hold a list of " INT64_FORMAT " numbers, one a feature.", width);
+    list_member(root, "mean", width);
     out->model.design.row_dense = (int32_t) width;
     LTPG(env, lt_design_finish(env, &out->model.design));
     LTPG(env, lt_alloc(env, &out->mean, width, sizeof *out->mean, "the means"));
     LTPG(env, lt_alloc(env, &out->scale, width, sizeof *out->scale, "the scales"));
-    read_values(root, "mean", width, "mean", NULL, out->mean);
-    read_values(root, "scale", width, "scale", NULL, out->scale);
-    read_arrays(env, object_member(root, "arrays"), &out->model);
+    read_values(root, "mean", width, NULL, out->mean);
+    read_values(root, "scale", width, NULL, out->scale);
+    read_arrays(env, root, &out->model);
     fit = object_member(root, "fit");
     only_keys(fit, fit_keys);
     out->rows = whole_member(fit, "rows", 9007199254740992.0);

@@ -1,8 +1,10 @@
 /*
  * rerank.c: boost, and rerank for lists that any query scored.
  *
- * rerank takes arrays, so that it works on whatever LATERAL hands it; popularity comes with the call or from a model.
+ * rerank takes arrays, so that it works on whatever LATERAL hands it.  Popularity and segments come with the call, over
+ * the items of the call, or else from a model, over its catalogue; the user's own taste comes from a model only.
  */
+#include "cache.h"
 #include "rows.h"
 
 #include <math.h>
@@ -163,17 +165,18 @@ find_method(const char *name)
     return NULL; /* not reached */
 }
 
-/* The common options a list without a training has. */
+/* Of the common options a list has the seed, and the shares that make segments of the popularity given. */
 static bool
-applies(const lt_reranker *method, const lt_option *spec)
+applies(const lt_reranker *method, const lt_option *spec, bool popularity_given)
 {
+    bool share = strcmp(spec->name, "head_share") == 0 || strcmp(spec->name, "tail_share") == 0;
+
     return (spec >= method->options && spec < method->options + method->n_options) ||
-           strcmp(spec->name, "seed") == 0 || strcmp(spec->name, "head_share") == 0 ||
-           strcmp(spec->name, "tail_share") == 0;
+           strcmp(spec->name, "seed") == 0 || (share && popularity_given);
 }
 
 static lt_options
-read_options(lt_env *env, const lt_reranker *method, const Jsonb *given)
+read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool popularity_given)
 {
     lt_options o;
 
@@ -181,12 +184,34 @@ read_options(lt_env *env, const lt_reranker *method, const Jsonb *given)
     if (given != NULL)
         ltpg_options_set(env, &o, given);
     for (int i = 0; i < o.n; i++)
-        if (o.value[i].given && !applies(method, o.spec[i]))
+        if (o.value[i].given && !applies(method, o.spec[i], popularity_given))
             ereport(ERROR,
                     (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                      errmsg("option \"%s\" does not apply to rerank method \"%s\"", o.spec[i]->name, method->name),
-                     errhint("longtail.rerank_methods() lists each method's options.")));
+                     errhint("longtail.rerank_methods() lists each method's options; head_share and tail_share go with "
+                             "popularity.")));
     return o;
+}
+
+/* The method and strength asked for, or the model's own. */
+static const lt_reranker *
+take_method(FunctionCallInfo fcinfo, const ltpg_model *model, double *strength)
+{
+    const lt_reranker *method;
+
+    if (model == NULL)
+    {
+        refuse_null(fcinfo, METHOD, "method");
+        refuse_null(fcinfo, STRENGTH, "strength");
+    }
+    method = find_method(PG_ARGISNULL(METHOD) ? model->bundle.rerank : text_to_cstring(PG_GETARG_TEXT_PP(METHOD)));
+    if (!PG_ARGISNULL(STRENGTH))
+        *strength = PG_GETARG_FLOAT8(STRENGTH);
+    else if (strcmp(method->name, model->bundle.rerank) == 0)
+        *strength = model->bundle.rerank_strength;
+    else
+        refuse_null(fcinfo, STRENGTH, "strength of a method that is not the model's own");
+    return method;
 }
 
 /* ---- rerank ---- */
@@ -207,6 +232,45 @@ use_given_popularity(lt_env *env, const lt_options *o, const float8 *count, lt_r
                                   lt_option_float(o, "tail_share"), &popularity));
     in->popularity = count;
     in->segment = popularity.segment;
+}
+
+/* Popularity and segments from the model; an item it does not know is of the tail. */
+static void
+use_model_popularity(lt_env *env, const ltpg_model *model, const item_list *list, lt_rerank_input *in)
+{
+    const lt_popularity *known = &model->recommender.popularity;
+    double *popularity;
+    uint8_t *segment;
+
+    LTPG(env, lt_alloc(env, &popularity, list->n, sizeof *popularity, "the items' popularity"));
+    LTPG(env, lt_alloc(env, &segment, list->n, sizeof *segment, "the items' segments"));
+    for (int i = 0; i < list->n; i++)
+    {
+        int32 item = ltpg_model_item(model, list->item[i], list->type);
+
+        popularity[i] = item >= 0 ? known->count[item] : 0;
+        segment[i] = item >= 0 ? known->segment[item] : LT_TAIL;
+    }
+    in->popularity = popularity;
+    in->segment = segment;
+}
+
+static ltpg_model *
+open_model(FunctionCallInfo fcinfo)
+{
+    ltpg_model *model;
+
+    if (PG_ARGISNULL(MODEL))
+    {
+        if (!PG_ARGISNULL(USER_ID))
+            ereport(ERROR,
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_id is given without a model"),
+                     errhint("Give model => the name of a trained model that knows the user.")));
+        return NULL;
+    }
+    model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(MODEL)));
+    ltpg_model_check_recommender(model);
+    return model;
 }
 
 static void
@@ -237,20 +301,21 @@ longtail_rerank(PG_FUNCTION_ARGS)
     lt_rerank_input in = {0};
     const lt_reranker *method;
     lt_options options;
+    ltpg_model *model;
     item_list list;
     int32_t *chosen;
     double *value;
     int64_t n_chosen;
 
     refuse_null(fcinfo, K, "k");
-    refuse_null(fcinfo, METHOD, "method");
-    refuse_null(fcinfo, STRENGTH, "strength");
     if (PG_GETARG_INT32(K) < 1)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
                  errdetail("It must be at least 1.")));
-    method = find_method(text_to_cstring(PG_GETARG_TEXT_PP(METHOD)));
-    options = read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS));
+    model = open_model(fcinfo);
+    method = take_method(fcinfo, model, &in.strength);
+    options = read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS),
+                           !PG_ARGISNULL(POPULARITY));
     if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES))
     {
         InitMaterializedSRF(fcinfo, 0); /* array_agg over no rows */
@@ -263,18 +328,25 @@ longtail_rerank(PG_FUNCTION_ARGS)
     in.n = list.n;
     in.score = read_numbers(PG_GETARG_ARRAYTYPE_P(SCORES), "scores", list.n);
     in.k = PG_GETARG_INT32(K);
-    in.strength = PG_GETARG_FLOAT8(STRENGTH);
     in.seed = (uint64_t) lt_option_int(&options, "seed");
     in.options = &options;
     if (!PG_ARGISNULL(POPULARITY))
         use_given_popularity(env, &options,
                              read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
+    else if (model != NULL)
+        use_model_popularity(env, model, &list, &in);
     else if (method->needs_popularity || method->needs_segment)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("rerank method \"%s\" needs the items' popularity", method->name),
                  errhint("Give popularity => an array of each item's number of interactions, or model => the name "
                          "of a trained model.")));
+    if (!PG_ARGISNULL(USER_ID))
+    {
+        ltpg_seen seen = ltpg_live_seen(model, PG_GETARG_DATUM(USER_ID), get_fn_expr_argtype(fcinfo->flinfo, USER_ID));
+
+        lt_taste(&model->recommender.popularity, seen.item, seen.n, in.user_taste);
+    }
     LTPG(env, lt_alloc(env, &chosen, list.n, sizeof *chosen, "the reranked list"));
     LTPG(env, lt_alloc(env, &value, list.n, sizeof *value, "the reranked list"));
     LTPG(env, lt_rerank(env, method, &in, chosen, value, &n_chosen));
