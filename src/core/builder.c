@@ -9,13 +9,15 @@
 #include <math.h>
 #include <string.h>
 
-void lt_builder_init(lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options)
+lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options)
 {
     memset(b, 0, sizeof *b);
     b->bundle = bundle;
     b->frozen = frozen;
     b->pairs = lt_bundle_is_recommender(bundle);
     b->seed = (uint64_t)lt_option_int(options, "seed");
+    LT_TRY(lt_dictionary_init(env, &b->unknown_users));
+    return lt_dictionary_init(env, &b->unknown_items);
 }
 
 /* A random split looks at a row's ids alone, so that all rows of a pair fall on one side in every version. */
@@ -32,14 +34,17 @@ static float draw_lot(const lt_builder *b, const lt_row *row)
     return (float)(hash >> 40) * 0x1.0p-24f;
 }
 
-static lt_status number_of(lt_env *env, const lt_builder *b, lt_dictionary *d, const void *key, int64_t length,
-                           int32_t *number)
+static lt_status number_of(lt_env *env, const lt_builder *b, lt_dictionary *known, lt_dictionary *unknown,
+                           const void *key, int64_t length, int32_t *number)
 {
-    if (b->frozen) {
-        *number = lt_dictionary_find(d, key, length);
-        return LT_OK;
+    if (!b->frozen)
+        return lt_dictionary_add(env, known, key, length, 1, number);
+    *number = lt_dictionary_find(known, key, length);
+    if (*number < 0) {
+        LT_TRY(lt_dictionary_add(env, unknown, key, length, 1, number));
+        *number = -1 - *number;
     }
-    return lt_dictionary_add(env, d, key, length, 1, number);
+    return LT_OK;
 }
 
 lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row)
@@ -51,8 +56,8 @@ lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row)
     if (b->pairs) {
         LT_TRY(lt_grow(env, &b->user, &b->cap_user, need, sizeof(int32_t), "the users of rows"));
         LT_TRY(lt_grow(env, &b->item, &b->cap_item, need, sizeof(int32_t), "the items of rows"));
-        LT_TRY(number_of(env, b, &b->bundle->users, row->user, row->user_length, &b->user[b->n]));
-        LT_TRY(number_of(env, b, &b->bundle->items, row->item, row->item_length, &b->item[b->n]));
+        LT_TRY(number_of(env, b, &b->bundle->users, &b->unknown_users, row->user, row->user_length, &b->user[b->n]));
+        LT_TRY(number_of(env, b, &b->bundle->items, &b->unknown_items, row->item, row->item_length, &b->item[b->n]));
     }
     if (b->has_label) {
         LT_TRY(lt_grow(env, &b->label, &b->cap_label, need, sizeof(float), "the labels"));
@@ -90,20 +95,21 @@ lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, 
     return renumber(env, &b->bundle->items, b->item, b->n, item_map);
 }
 
-/* order[0..n) stably rearranged by key[order[i]] in -1 .. range-1. */
-static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *key, int32_t range)
+/* order[0..n) stably rearranged by key[order[i]], which is in lowest .. highest - 1. */
+static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *key, int32_t lowest, int32_t highest)
 {
     int64_t *at;
     int32_t *sorted;
+    int64_t range = (int64_t)highest - lowest;
 
-    LT_TRY(lt_alloc(env, &at, (size_t)range + 2, sizeof *at, "sorting rows"));
+    LT_TRY(lt_alloc(env, &at, (size_t)range + 1, sizeof *at, "sorting rows"));
     LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "sorting rows"));
     for (int64_t i = 0; i < n; i++)
-        at[key[i] + 2]++;
-    for (int64_t i = 1; i < range + 2; i++)
-        at[i] += at[i - 1]; /* at[k + 1] becomes where key k starts, keys starting at -1 */
+        at[key[i] - lowest + 1]++;
+    for (int64_t i = 1; i <= range; i++)
+        at[i] += at[i - 1]; /* at[k - lowest] becomes where key k starts */
     for (int64_t i = 0; i < n; i++)
-        sorted[at[key[order[i]] + 1]++] = order[i];
+        sorted[at[key[order[i]] - lowest]++] = order[i];
     memcpy(order, sorted, (size_t)n * sizeof *order);
     lt_free(env, sorted);
     lt_free(env, at);
@@ -205,14 +211,12 @@ static float combine(combination how, const float *value, const int32_t *order, 
     return how == MAX ? max : (float)(how == MEAN ? sum / (double)(to - from) : sum);
 }
 
-/* The end of the run of rows that are combined with order[from]. Rows of unknown ids stay apart. */
+/* The end of the run of rows that are combined with order[from]. */
 static int64_t run_end(const lt_builder *b, const int32_t *order, const int32_t *held_out, int64_t from)
 {
     int32_t first = order[from];
     int64_t to = from + 1;
 
-    if (b->user[first] < 0 || b->item[first] < 0)
-        return to;
     while (to < b->n && b->user[order[to]] == b->user[first] && b->item[order[to]] == b->item[first] &&
            held_out[order[to]] == held_out[first])
         to++;
@@ -371,10 +375,10 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         order[i] = (int32_t)i;
     LT_TRY(split_rows(env, b, options, held_out));
     if (b->pairs) {
-        LT_TRY(sort_by(env, order, b->n, b->item, bundle->items.n));
-        LT_TRY(sort_by(env, order, b->n, b->user, bundle->users.n));
+        LT_TRY(sort_by(env, order, b->n, b->item, -b->unknown_items.n, bundle->items.n));
+        LT_TRY(sort_by(env, order, b->n, b->user, -b->unknown_users.n, bundle->users.n));
     }
-    LT_TRY(sort_by(env, order, b->n, held_out, 2));
+    LT_TRY(sort_by(env, order, b->n, held_out, 0, 2));
     out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b);
     if (b->pairs && how != KEEP)
         kept = combine_rows(b, how, order, held_out);

@@ -2,7 +2,7 @@
  * builder.h: rows, as they come in, to a dataset.
  *
  * Fitting: ids and features are new; the bundle's dictionaries and encoders are filled. Frozen: the bundle is a stored
- * one; ids it does not know become -1.  Whether a row belongs to the validation part depends on its ids (random), its
+ * one; ids it does not know become -1, -2, ... in order of appearance.  Whether a row belongs to the validation part depends on its ids (random), its
  * time (time) or, without ids, its position, never on the bundle: two models can be measured on the same part.
  */
 #ifndef LT_BUILDER_H
@@ -21,7 +21,8 @@ typedef struct lt_builder {
     float *label, *weight, *lot; /* lot: a number in [0, 1) that decides a random split */
     double *time;
     size_t cap_user, cap_item, cap_label, cap_weight, cap_time, cap_lot;
-    lt_table_builder rows; /* frozen: encoded row features */
+    lt_table_builder rows;                     /* frozen: encoded row features */
+    lt_dictionary unknown_users, unknown_items; /* frozen */
 } lt_builder;
 
 /* One row besides its features. Ids are bytes as in dictionary.h; unused members are ignored. */
@@ -31,7 +32,7 @@ typedef struct lt_row {
     double label, weight, time;
 } lt_row;
 
-void lt_builder_init(lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options);
+lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options);
 /* Takes the row whose features were just ended in bundle->row_encoder (lt_encoder_end_row has been called). */
 lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row);
 

@@ -414,8 +414,9 @@ static lt_status append_cross(lt_env *env, lt_batch *out, int64_t *n, const lt_i
     return LT_OK;
 }
 
-static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int64_t u, int64_t i, lt_batch *out,
-                               int64_t *n)
+/* id: the user's number, u: the row of in->user that has the features; they differ for a stranger. */
+static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int64_t id, int64_t u, int64_t i,
+                               lt_batch *out, int64_t *n)
 {
     const lt_design *d = in->design;
     int32_t ids = d->row_sparse + d->user_sparse + d->item_sparse;
@@ -431,13 +432,13 @@ static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int6
         *n = append(out, *n, in->user, u, d->row_sparse);
     if (d->item_sparse > 0)
         *n = append(out, *n, in->item, i, d->row_sparse + d->user_sparse);
-    if (d->user_ids && u >= 0 && u < d->users) {
-        out->col[*n] = ids + (int32_t)u;
+    if (d->user_ids && id >= 0) {
+        out->col[*n] = ids + (int32_t)id;
         out->val[(*n)++] = 1;
     }
     if (d->user_ids)
         ids += d->users;
-    if (d->item_ids && i >= 0 && i < d->items) {
+    if (d->item_ids && i >= 0) {
         out->col[*n] = ids + (int32_t)i;
         out->val[(*n)++] = 1;
     }
@@ -494,15 +495,20 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
     for (int k = 0; k < b; k++) {
         int64_t e = index == NULL ? first + k : index[k];
         int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
-        int64_t user = ex->user == NULL ? -1 : ex->user[e];
+        int64_t id = ex->user == NULL ? -1 : ex->user[e];
         int64_t item = ex->item == NULL ? -1 : ex->item[e];
+        bool stranger = id < 0 && in->stranger != NULL;
+        lt_inputs of = *in;
+        int64_t user = stranger ? 0 : id;
         float *x = out->x + (int64_t)k * d->dense;
 
+        if (stranger)
+            of.user = in->stranger;
         gather_dense(x, in->row, row, d->row_dense);
-        gather_dense(x + d->row_dense, in->user, user, d->user_dense);
+        gather_dense(x + d->row_dense, of.user, user, d->user_dense);
         gather_dense(x + d->row_dense + d->user_dense, in->item, item, d->item_dense);
         if (d->sparse > 0)
-            LT_TRY(gather_sparse(env, in, row, user, item, out, &n));
+            LT_TRY(gather_sparse(env, &of, row, id, user, item, out, &n));
         out->start[k + 1] = n;
     }
     return LT_OK;

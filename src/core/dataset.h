@@ -9,8 +9,7 @@
  *   dense:  [row.dense | user.dense | item.dense]
  *   sparse: [row.sparse | user.sparse | item.sparse | U user ids if design.user_ids | I item ids if design.item_ids |
  *            one block per cross: user_count x item_count]
- * user or item -1 is an unknown one, without id column or features. A number from U (or I) on has no id column either,
- * but its features are looked up: so a table with rows appended gives an unknown user's or item's features.
+ * A negative user or item is an unknown one, without id column or features (but see lt_inputs.stranger).
  */
 #ifndef LT_DATASET_H
 #define LT_DATASET_H
@@ -54,6 +53,7 @@ lt_status lt_design_read(lt_reader *r, lt_design *d);
 typedef struct lt_inputs {
     const lt_design *design;
     const lt_table *row, *user, *item;
+    const lt_table *stranger; /* one row: the features of a user numbered -1; NULL: none are known */
 } lt_inputs;
 
 /* n examples. NULL arrays mean: row: i itself plus row_first; user, item: none; weight: 1; offset: 0. */

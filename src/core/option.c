@@ -392,14 +392,15 @@ static lt_status set_default(lt_env *env, lt_options *o, int i)
     return LT_OK;
 }
 
-lt_status lt_options_init(lt_env *env, lt_options *o, const lt_option *own, int n_own)
+/* The first n_common of the common options, then a function's or an algorithm's own. */
+static lt_status init(lt_env *env, lt_options *o, int n_common, const lt_option *own, int n_own)
 {
-    size_t most = (size_t)(lt_common_options_count + n_own);
+    size_t most = (size_t)(n_common + n_own);
 
     memset(o, 0, sizeof *o);
     LT_TRY(lt_alloc(env, &o->spec, most, sizeof *o->spec, "the options"));
     LT_TRY(lt_alloc(env, &o->value, most, sizeof *o->value, "the options"));
-    for (int i = 0; i < lt_common_options_count; i++)
+    for (int i = 0; i < n_common; i++)
         o->spec[o->n++] = &lt_common_options[i];
     for (int i = 0; i < n_own; i++) {
         int at = lt_options_find(o, own[i].name);
@@ -409,6 +410,16 @@ lt_status lt_options_init(lt_env *env, lt_options *o, const lt_option *own, int 
     for (int i = 0; i < o->n; i++)
         LT_TRY(set_default(env, o, i));
     return LT_OK;
+}
+
+lt_status lt_options_init(lt_env *env, lt_options *o, const lt_option *own, int n_own)
+{
+    return init(env, o, lt_common_options_count, own, n_own);
+}
+
+lt_status lt_options_init_own(lt_env *env, lt_options *o, const lt_option *own, int n_own)
+{
+    return init(env, o, 0, own, n_own);
 }
 
 /* ---- reading ---- */

@@ -50,6 +50,8 @@ extern const int lt_common_options_count;
 
 /* All options of an algorithm at their defaults. */
 lt_status lt_options_init(lt_env *env, lt_options *o, const lt_option *own, int n_own);
+/* Options of a function that is not a training: `own` alone. */
+lt_status lt_options_init_own(lt_env *env, lt_options *o, const lt_option *own, int n_own);
 /*
  * Set one option from one JSON-like value. An unknown name is LT_INVALID naming the nearest known one; a value out of
  * type or range is LT_INVALID with option, value and permitted range. Strings are copied.

@@ -435,7 +435,8 @@ lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *da
 {
     bool ranking;
 
-    *metric = metric_of(r, data, options);
+    if (*metric == NULL)
+        *metric = metric_of(r, data, options);
     *value = NAN;
     ranking = strcmp(*metric, "ndcg") == 0 || strcmp(*metric, "recall") == 0;
     if (ranking && !lt_bundle_is_recommender(r->bundle)) {

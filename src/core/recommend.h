@@ -59,8 +59,8 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
                               double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m);
 
 /*
- * The validation metric of r on data->validation, where data is encoded with r's bundle. *metric is the name
- * (option validation_metric, auto resolved). NaN when there are no validation examples.
+ * The validation metric of r on data->validation, where data is encoded with r's bundle. *metric names it; NULL is
+ * replaced by what option validation_metric says, auto resolved. NaN when there are no validation examples.
  */
 lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
                       const char **metric, double *value);

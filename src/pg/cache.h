@@ -28,6 +28,11 @@ typedef struct ltpg_model {
     SPIPlanPtr seen_plan, user_plan;
     Oid seen_user_type, seen_item_type, user_key_type;
     ltpg_features user_features;
+    /* how rows of the type last given to predict feed the features (api/predict.c) */
+    uint64 row_identifier; /* typcache's, which changes with the type's definition; 0: none yet */
+    MemoryContext row_memory;
+    TupleDesc row_description;
+    ltpg_features row_features;
 } ltpg_model;
 
 /*

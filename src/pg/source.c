@@ -275,7 +275,7 @@ ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *opti
                                       r.n_selected + 1);
     bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
     bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;
-    lt_builder_init(&builder, bundle, false, options);
+    LTPG(env, lt_builder_init(env, &builder, bundle, false, options));
     builder.has_label = r.label.attnum > 0;
     builder.has_weight = r.weight.attnum > 0;
     builder.has_time = r.time.attnum > 0;
@@ -307,7 +307,7 @@ ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_o
     memset(reading, 0, sizeof *reading);
     take_roles(&r, d, relation, true);
     r.features = ltpg_features_bind(relation, &bundle->row_encoder, r.n_selected + 1);
-    lt_builder_init(&builder, bundle, true, options);
+    LTPG(env, lt_builder_init(env, &builder, bundle, true, options));
     builder.has_label = r.label.attnum > 0;
     builder.has_weight = r.weight.attnum > 0;
     builder.has_time = r.time.attnum > 0;

@@ -1,0 +1,296 @@
+/*
+ * recommend.c: longtail.recommend, recommend_all, item_stats: lists of items.
+ *
+ * The walk: cache -> live reads of the user -> score, top-k, rerank (core) -> rows out.
+ *
+ * A user the model does not know is scored by features from user_features, where there are any, and else gets the most
+ * popular items, reranked as asked.
+ */
+#include "longtail.h"
+
+#include "cache.h"
+#include "catalog/pg_type.h"
+#include "funcapi.h"
+#include "ids.h"
+#include "method.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/lsyscache.h"
+#include "utils/memutils.h"
+#include "utils/tuplestore.h"
+
+PG_FUNCTION_INFO_V1(longtail_recommend);
+PG_FUNCTION_INFO_V1(longtail_recommend_typed);
+PG_FUNCTION_INFO_V1(longtail_recommend_all);
+PG_FUNCTION_INFO_V1(longtail_item_stats);
+
+/* Which arguments of the two forms of recommend are which. */
+typedef struct positions
+{
+    int k, method, strength, exclude_seen, candidates, exclude;
+} positions;
+
+static ltpg_model *
+open_recommender(FunctionCallInfo fcinfo)
+{
+    ltpg_model *model;
+
+    if (PG_ARGISNULL(0))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("model must not be NULL")));
+    model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    ltpg_model_check_recommender(model);
+    return model;
+}
+
+static int
+k_argument(FunctionCallInfo fcinfo, int n)
+{
+    if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 PG_ARGISNULL(n) ? errmsg("k must not be NULL") : errmsg("k must be at least 1, not %d", PG_GETARG_INT32(n))));
+    return PG_GETARG_INT32(n);
+}
+
+/* The numbers of an array argument of items (any id type, or an untyped literal); unknown and NULL ones left out. */
+static int32 *
+items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const char *what, int64 *count)
+{
+    Oid type = get_fn_expr_argtype(fcinfo->flinfo, n);
+    Datum array = PG_GETARG_DATUM(n);
+    Oid element;
+    Datum *values;
+    bool *nulls;
+    int16 length;
+    bool by_value;
+    char align;
+    int32 *items;
+    int given;
+
+    if (type == UNKNOWNOID)
+    {
+        Oid input, parameter;
+
+        getTypeInputInfo(TEXTARRAYOID, &input, &parameter);
+        array = OidInputFunctionCall(input, DatumGetCString(array), parameter, -1);
+        type = TEXTARRAYOID;
+    }
+    element = get_base_element_type(type);
+    if (!OidIsValid(element))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("%s must be an array of items, not %s", what, format_type_be(type))));
+    get_typlenbyvalalign(element, &length, &by_value, &align);
+    deconstruct_array(DatumGetArrayTypeP(array), element, length, by_value, align, &values, &nulls, &given);
+    items = palloc(Max(given, 1) * sizeof *items);
+    *count = 0;
+    for (int i = 0; i < given; i++)
+    {
+        int32 item = nulls[i] ? -1 : ltpg_model_item(model, values[i], element);
+
+        if (item >= 0)
+            items[(*count)++] = item;
+    }
+    return items;
+}
+
+static int
+compare_items(const void *a, const void *b)
+{
+    int32 left = *(const int32 *) a, right = *(const int32 *) b;
+
+    return (left > right) - (left < right);
+}
+
+/* Each candidate once. */
+static void
+take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_request *request)
+{
+    int32 *items;
+    int64 count, kept = 0;
+
+    if (PG_ARGISNULL(n))
+        return;
+    items = items_argument(fcinfo, model, n, "candidates", &count);
+    qsort(items, count, sizeof *items, compare_items);
+    for (int64 i = 0; i < count; i++)
+        if (i == 0 || items[i] != items[kept - 1])
+            items[kept++] = items[i];
+    request->candidates = items;
+    request->n_candidates = kept;
+}
+
+/* What is known of the user: number, live features, live history. Returns what they have, to be excluded. */
+static ltpg_seen
+take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
+{
+    ltpg_seen seen = {0};
+    Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+    Datum user = PG_GETARG_DATUM(1);
+
+    request->subject.user = -1;
+    if (PG_ARGISNULL(1))
+    {
+        request->popularity_only = true;
+        return seen;
+    }
+    request->subject.user = ltpg_model_user(model, user, type);
+    if (request->subject.user < 0)
+    {
+        request->subject.features = ltpg_live_user(model, user, type);
+        request->popularity_only = request->subject.features == NULL;
+    }
+    if (exclude_seen)
+        seen = ltpg_live_seen(model, user, type);
+    request->subject.history = seen.item;
+    request->subject.n_history = seen.n;
+    return seen;
+}
+
+static void
+exclude(uint8 *excluded, const int32 *items, int64 n)
+{
+    for (int64 i = 0; i < n; i++)
+        excluded[items[i]] = 1;
+}
+
+static const char *
+segment_of(const ltpg_model *model, int32 item)
+{
+    return lt_segment_names[model->recommender.popularity.segment[item]];
+}
+
+/* Rows out; item ids in the type of the result's first column. */
+static void
+put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_list *list)
+{
+    Oid type = TupleDescAttr(result->setDesc, 0)->atttypid;
+
+    for (int64 i = 0; i < list->n; i++)
+    {
+        int64_t length;
+        const char *bytes = lt_dictionary_key(&model->bundle.items, list->item[i], &length);
+        Datum value[5] = {ltpg_key_datum(model->bundle.item_id, bytes, length, type), Float8GetDatum(list->score[i]),
+                          Float8GetDatum(list->base[i]), Int32GetDatum((int32) i + 1),
+                          CStringGetTextDatum(segment_of(model, list->item[i]))};
+        bool null[5] = {false};
+
+        tuplestore_putvalues(result->setResult, result->setDesc, value, null);
+    }
+}
+
+static Datum
+recommend(FunctionCallInfo fcinfo, positions at)
+{
+    ltpg_model *model = open_recommender(fcinfo);
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    lt_request request = {.k = k_argument(fcinfo, at.k)};
+    bool exclude_seen = PG_ARGISNULL(at.exclude_seen) || PG_GETARG_BOOL(at.exclude_seen);
+    uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
+    ltpg_seen seen;
+    lt_list list;
+
+    InitMaterializedSRF(fcinfo, 0);
+    request.method = ltpg_method_argument(fcinfo, model, at.method, at.strength, &request.strength);
+    seen = take_user(fcinfo, model, exclude_seen, &request);
+    exclude(excluded, seen.item, seen.n);
+    take_candidates(fcinfo, model, at.candidates, &request);
+    if (!PG_ARGISNULL(at.exclude))
+    {
+        int64 n;
+        int32 *items = items_argument(fcinfo, model, at.exclude, "exclude", &n);
+
+        exclude(excluded, items, n);
+    }
+    request.excluded = excluded;
+    LTPG(env, lt_recommend(env, &model->recommender, &request, &list));
+    put_list((ReturnSetInfo *) fcinfo->resultinfo, model, &list);
+    return (Datum) 0;
+}
+
+/* recommend(model, user_id, k, method, strength, exclude_seen, candidates, exclude) */
+Datum
+longtail_recommend(PG_FUNCTION_ARGS)
+{
+    return recommend(fcinfo, (positions){2, 3, 4, 5, 6, 7});
+}
+
+/* recommend(model, user_id, item_type, k, method, strength, exclude_seen, candidates, exclude) */
+Datum
+longtail_recommend_typed(PG_FUNCTION_ARGS)
+{
+    return recommend(fcinfo, (positions){3, 4, 5, 6, 7, 8});
+}
+
+/* recommend_all(model, k, method, strength, exclude_seen) */
+Datum
+longtail_recommend_all(PG_FUNCTION_ARGS)
+{
+    ltpg_model *model = open_recommender(fcinfo);
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    lt_request request = {.k = k_argument(fcinfo, 1)};
+    bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
+    uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
+    lt_pairs seen = ltpg_model_seen(env, model);
+
+    InitMaterializedSRF(fcinfo, 0);
+    request.method = ltpg_method_argument(fcinfo, model, 2, 3, &request.strength);
+    request.excluded = excluded;
+    for (int32 user = 0; user < model->bundle.users.n; user++)
+    {
+        MemoryContext old = MemoryContextSwitchTo(memory);
+        lt_env *user_env = ltpg_env(memory, 0);
+        int64_t length;
+        const char *bytes = lt_dictionary_key(&model->bundle.users, user, &length);
+        Datum user_id = PointerGetDatum(cstring_to_text(ltpg_key_text(model->bundle.user_id, bytes, length)));
+        lt_list list;
+
+        CHECK_FOR_INTERRUPTS();
+        request.subject.user = user;
+        request.subject.history = seen.col + seen.start[user];
+        request.subject.n_history = seen.start[user + 1] - seen.start[user];
+        request.seed = (uint64) user;
+        if (exclude_seen)
+            exclude(excluded, request.subject.history, request.subject.n_history);
+        LTPG(user_env, lt_recommend(user_env, &model->recommender, &request, &list));
+        for (int64 i = 0; i < list.n; i++)
+        {
+            Datum value[6] = {user_id, CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
+                              Float8GetDatum(list.score[i]), Float8GetDatum(list.base[i]),
+                              Int32GetDatum((int32) i + 1), CStringGetTextDatum(segment_of(model, list.item[i]))};
+            bool null[6] = {false};
+
+            tuplestore_putvalues(result->setResult, result->setDesc, value, null);
+        }
+        for (int64 i = 0; i < request.subject.n_history; i++)
+            excluded[request.subject.history[i]] = 0;
+        MemoryContextSwitchTo(old);
+        MemoryContextReset(memory);
+    }
+    return (Datum) 0;
+}
+
+/* item_stats(model) */
+Datum
+longtail_item_stats(PG_FUNCTION_ARGS)
+{
+    ltpg_model *model = open_recommender(fcinfo);
+    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    const lt_popularity *p = &model->recommender.popularity;
+
+    InitMaterializedSRF(fcinfo, 0);
+    for (int32 item = 0; item < p->items; item++)
+    {
+        Datum value[5] = {CStringGetTextDatum(ltpg_model_item_text(model, item)), Float8GetDatum(p->count[item]),
+                          Int32GetDatum(p->rank[item]), CStringGetTextDatum(segment_of(model, item)),
+                          Float8GetDatum(p->novelty[item])};
+        bool null[5] = {false};
+
+        CHECK_FOR_INTERRUPTS();
+        tuplestore_putvalues(result->setResult, result->setDesc, value, null);
+    }
+    return (Datum) 0;
+}
