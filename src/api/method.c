@@ -3,6 +3,8 @@
  */
 #include "method.h"
 
+#include <math.h>
+
 #include "utils/builtins.h"
 
 static const lt_reranker *
