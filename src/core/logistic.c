@@ -156,6 +156,7 @@ static lt_status logistic_train(lt_env *env, const lt_dataset *data, const lt_op
             LT_TRY(lt_model_add_f64(env, model, "covariance_dense", dense, dense, &block));
         LT_TRY(lt_logistic_covariance(env, &f, diagonal, dense, block));
     }
+    fit->loss = f.loss / f.train.total_weight;
 
     lt_logistic_objective_free(env, &f.train);
     if (f.has_validation)

@@ -256,7 +256,8 @@ static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iteration
 {
     lt_lbfgs spec = {.n = f->c,
                      .iterations = f->epochs,
-                     .tolerance = f->tolerance,
+                     /* Correlated columns leave errors several times the scaled derivatives. */
+                     .tolerance = f->tolerance / 10,
                      .context = f,
                      .evaluate = lbfgs_evaluate,
                      .progress = lbfgs_progress};
@@ -292,7 +293,6 @@ lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
     } else {
         LT_TRY(quasi_newton(env, f, &fit->epochs, &fit->converged));
     }
-    fit->loss = f->loss / f->train.total_weight;
     return LT_OK;
 }
 

@@ -28,7 +28,7 @@ typedef struct lt_logistic_fitter {
     double loss;  /* of the last evaluation: summed, penalty excluded */
 } lt_logistic_fitter;
 
-/* Logs an epoch an iteration. LT_DIVERGED when the loss is not finite. */
+/* Sets fit's epochs and converged, and logs an epoch an iteration. LT_DIVERGED when the loss is not finite. */
 lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit);
 
 /* Whether the covariance is defined and affordable. */

@@ -75,11 +75,6 @@ lt_status lt_logistic_cross_table(lt_env *env, const lt_cross *c, bool item, con
     return LT_OK;
 }
 
-static int32_t side_rows(const lt_table *t, int32_t ids)
-{
-    return t->n > ids ? (int32_t)t->n : ids;
-}
-
 static lt_status factor(lt_env *env, lt_logistic_objective *o)
 {
     const char *what = "the users' and items' parts";
@@ -87,10 +82,8 @@ static lt_status factor(lt_env *env, lt_logistic_objective *o)
     const lt_examples *ex = o->examples;
     int32_t widest = 0;
 
-    o->users = side_rows(o->in.user, d->users);
-    o->items = side_rows(o->in.item, d->items);
-    LT_TRY(lt_alloc(env, &o->user_part, (size_t)o->users, sizeof *o->user_part, what));
-    LT_TRY(lt_alloc(env, &o->item_part, (size_t)o->items, sizeof *o->item_part, what));
+    LT_TRY(lt_alloc(env, &o->user_part, (size_t)d->users, sizeof *o->user_part, what));
+    LT_TRY(lt_alloc(env, &o->item_part, (size_t)d->items, sizeof *o->item_part, what));
     LT_TRY(lt_alloc(env, &o->margin, (size_t)ex->n, sizeof *o->margin, "the examples' margins"));
     if (d->n_crosses == 0 || ex->user == NULL || ex->item == NULL)
         return LT_OK;
@@ -107,12 +100,12 @@ static lt_status factor(lt_env *env, lt_logistic_objective *o)
     LT_TRY(lt_alloc(env, &o->touched, (size_t)widest, sizeof *o->touched, "a cross"));
 
     /* Examples without a user or an item have no crosses and are left out of the order. */
-    LT_TRY(lt_alloc(env, &o->user_start, (size_t)o->users + 2, sizeof *o->user_start, "the examples' order"));
+    LT_TRY(lt_alloc(env, &o->user_start, (size_t)d->users + 2, sizeof *o->user_start, "the examples' order"));
     LT_TRY(lt_alloc(env, &o->by_user, (size_t)ex->n, sizeof *o->by_user, "the examples' order"));
     for (int64_t i = 0; i < ex->n; i++)
         if (ex->user[i] >= 0 && ex->item[i] >= 0)
             o->user_start[ex->user[i] + 2]++;
-    for (int32_t u = 0; u < o->users; u++)
+    for (int32_t u = 0; u < d->users; u++)
         o->user_start[u + 2] += o->user_start[u + 1];
     for (int64_t i = 0; i < ex->n; i++)
         if (ex->user[i] >= 0 && ex->item[i] >= 0)
@@ -227,7 +220,7 @@ static lt_status find_rows(lt_env *env, lt_logistic_objective *o, int64_t first,
     const lt_examples *ex = o->examples;
     const lt_table *t = o->in.row;
 
-    if (o->factored || ex->row != NULL) {
+    if (ex->user != NULL || ex->item != NULL || ex->row != NULL) {
         LT_TRY(lt_gather(env, &o->in, ex, NULL, first, b, &o->batch));
         *out = (rows){o->batch.x, o->batch.start, o->batch.col, o->batch.val};
         return LT_OK;
@@ -326,26 +319,26 @@ static lt_status evaluate_blocks(lt_env *env, lt_logistic_objective *o, const do
 
 /* ---- factored ---- */
 
-/* part[r] = row r's share of the margin, for the n rows of one side. ids: NULL, or the side's n_ids id coefficients. */
+/* part[r] = row r's share of the margin, for the n users or items. ids: NULL, or their id coefficients. */
 static lt_status side_parts(lt_env *env, const lt_table *t, int32_t n, const double *dense, const double *sparse,
-                            const double *ids, int32_t n_ids, double *part)
+                            const double *ids, double *part)
 {
     for (int32_t r = 0; r < n; r++) {
         if (r % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        part[r] = lt_logistic_share(t, r, dense, sparse) + (ids != NULL && r < n_ids ? ids[r] : 0);
+        part[r] = lt_logistic_share(t, r, dense, sparse) + (ids != NULL ? ids[r] : 0);
     }
     return LT_OK;
 }
 
 /* The way back: each row's summed residual to the side's coefficients; squared: with the features squared. */
 static lt_status side_gradient(lt_env *env, const lt_table *t, int32_t n, const double *part, bool squared,
-                               double *dense, double *sparse, double *ids, int32_t n_ids)
+                               double *dense, double *sparse, double *ids)
 {
     for (int32_t r = 0; r < n; r++) {
         if (r % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        if (ids != NULL && r < n_ids)
+        if (ids != NULL)
             ids[r] += part[r];
         if (r >= t->n)
             continue;
@@ -455,10 +448,10 @@ static lt_status factored_margins(lt_env *env, lt_logistic_objective *o, const d
     const lt_examples *ex = o->examples;
     lt_logistic_groups g = lt_logistic_find_groups(d);
 
-    LT_TRY(side_parts(env, o->in.user, o->users, w + g.user_dense, w + g.user_sparse,
-                      d->user_ids ? w + g.user_ids : NULL, d->users, o->user_part));
-    LT_TRY(side_parts(env, o->in.item, o->items, w + g.item_dense, w + g.item_sparse,
-                      d->item_ids ? w + g.item_ids : NULL, d->items, o->item_part));
+    LT_TRY(side_parts(env, o->in.user, d->users, w + g.user_dense, w + g.user_sparse,
+                      d->user_ids ? w + g.user_ids : NULL, o->user_part));
+    LT_TRY(side_parts(env, o->in.item, d->items, w + g.item_dense, w + g.item_sparse,
+                      d->item_ids ? w + g.item_ids : NULL, o->item_part));
     for (int64_t i = 0; i < ex->n; i++) {
         int64_t row = ex->row == NULL ? ex->row_first + i : ex->row[i];
         double m = w[0] + (ex->offset == NULL ? 0 : ex->offset[i]);
@@ -483,8 +476,8 @@ static lt_status factored_gradient(lt_env *env, lt_logistic_objective *o, const 
     const lt_table *t = o->in.row;
     lt_logistic_groups g = lt_logistic_find_groups(d);
 
-    memset(o->user_part, 0, (size_t)o->users * sizeof *o->user_part);
-    memset(o->item_part, 0, (size_t)o->items * sizeof *o->item_part);
+    memset(o->user_part, 0, (size_t)d->users * sizeof *o->user_part);
+    memset(o->item_part, 0, (size_t)d->items * sizeof *o->item_part);
     for (int64_t i = 0; i < ex->n; i++) {
         int64_t row = ex->row == NULL ? ex->row_first + i : ex->row[i];
         double r = residual[i];
@@ -505,10 +498,10 @@ static lt_status factored_gradient(lt_env *env, lt_logistic_objective *o, const 
             for (int64_t e = t->start[row]; e < t->start[row + 1]; e++)
                 gradient[g.row_sparse + t->col[e]] += r * (squared ? (double)t->val[e] * t->val[e] : t->val[e]);
     }
-    LT_TRY(side_gradient(env, o->in.user, o->users, o->user_part, squared, gradient + g.user_dense,
-                         gradient + g.user_sparse, d->user_ids ? gradient + g.user_ids : NULL, d->users));
-    LT_TRY(side_gradient(env, o->in.item, o->items, o->item_part, squared, gradient + g.item_dense,
-                         gradient + g.item_sparse, d->item_ids ? gradient + g.item_ids : NULL, d->items));
+    LT_TRY(side_gradient(env, o->in.user, d->users, o->user_part, squared, gradient + g.user_dense,
+                         gradient + g.user_sparse, d->user_ids ? gradient + g.user_ids : NULL));
+    LT_TRY(side_gradient(env, o->in.item, d->items, o->item_part, squared, gradient + g.item_dense,
+                         gradient + g.item_sparse, d->item_ids ? gradient + g.item_ids : NULL));
     return cross_gradient(env, o, residual, squared, gradient + g.sparse);
 }
 

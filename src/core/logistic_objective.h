@@ -39,7 +39,6 @@ typedef struct lt_logistic_objective {
     double *margin, *residual, *curvature; /* block; factored: n, and no curvature */
 
     /* factored */
-    int32_t users, items;          /* rows of the parts: all numbers examples may have */
     double *user_part, *item_part; /* a user's (item's) own share of the margin; then the sum of its residuals */
     lt_logistic_cross *cross;      /* design.n_crosses */
     int64_t *user_start, *by_user; /* with crosses: examples sorted by user; users + 1, n */

@@ -1,0 +1,906 @@
+/*
+ * test_logistic.c: logistic regression against scikit-learn's numbers, a naive dense Newton, and its own optimality.
+ */
+#include "logistic_objective.h"
+#include "model.h"
+#include "tap.h"
+
+extern const lt_algorithm lt_logistic;
+
+typedef struct fitted {
+    lt_model model;
+    lt_fit fit;
+    lt_status status;
+} fitted;
+
+/* Trains with options given as name, value, ..., NULL. Numbers are recognised by their first character. */
+static fitted train(lt_env *env, const lt_dataset *d, const char *const *options)
+{
+    fitted f = {.model.algorithm = &lt_logistic};
+    lt_options o;
+
+    lt_options_init(env, &o, lt_logistic.options, lt_logistic.n_options);
+    for (; options != NULL && *options != NULL; options += 2) {
+        if (strchr("0123456789", options[1][0]) != NULL)
+            lt_options_set_number(env, &o, options[0], atof(options[1]));
+        else if (strcmp(options[1], "true") == 0)
+            lt_options_set_bool(env, &o, options[0], true);
+        else
+            lt_options_set_text(env, &o, options[0], options[1]);
+    }
+    env->error.message[0] = '\0';
+    f.status = lt_logistic.train(env, d, &o, &f.model, &f.fit);
+    return f;
+}
+#define OPTIONS(...) ((const char *const[]){__VA_ARGS__, NULL})
+
+static const double *array(const fitted *f, const char *name)
+{
+    const lt_array *a = lt_model_array(&f->model, name);
+
+    return a == NULL ? NULL : a->d;
+}
+
+static bool trained(const fitted *f, lt_env *env, const char *what)
+{
+    return ok(f->status == LT_OK && f->fit.converged, "%s: trained in %d iterations %s", what, f->fit.epochs,
+              env->error.message);
+}
+
+/* max_j |a_j - b_j| / max(1, |b_j|) */
+static double distance(const double *a, const double *b, int n)
+{
+    double most = 0;
+
+    for (int j = 0; j < n; j++)
+        most = fmax(most, fabs(a[j] - b[j]) / fmax(1, fabs(b[j])));
+    return most;
+}
+
+/* ---- the naive version: everything multiplied out, in double ---- */
+
+typedef struct naive {
+    int n, c;
+    double *x; /* n x c, a column of ones first */
+    double *y, *weight, *offset;
+} naive;
+
+static naive materialise(lt_env *env, const lt_inputs *in, const lt_examples *ex)
+{
+    naive v = {.n = (int)ex->n, .c = 1 + in->design->dense + in->design->sparse};
+    lt_batch b = {0};
+
+    lt_alloc(env, &v.x, (size_t)v.n * (size_t)v.c, sizeof *v.x, "x");
+    lt_alloc(env, &v.y, 3 * (size_t)v.n, sizeof *v.y, "y");
+    v.weight = v.y + v.n;
+    v.offset = v.weight + v.n;
+    lt_gather(env, in, ex, NULL, 0, v.n, &b);
+    for (int i = 0; i < v.n; i++) {
+        double *x = v.x + (size_t)i * (size_t)v.c;
+
+        x[0] = 1;
+        for (int j = 0; j < in->design->dense; j++)
+            x[1 + j] = b.x[i * in->design->dense + j];
+        for (int64_t e = b.start[i]; e < b.start[i + 1]; e++)
+            x[1 + in->design->dense + b.col[e]] = b.val[e];
+        v.y[i] = ex->label[i];
+        v.weight[i] = ex->weight == NULL ? 1 : ex->weight[i];
+        v.offset[i] = ex->offset == NULL ? 0 : ex->offset[i];
+    }
+    lt_batch_free(env, &b);
+    return v;
+}
+
+/* Penalised loss, gradient (c) and Hessian (c x c). */
+static double naive_loss(const naive *v, double l2, const double *w, double *g, double *h)
+{
+    double loss = 0;
+
+    memset(g, 0, (size_t)v->c * sizeof *g);
+    memset(h, 0, (size_t)v->c * (size_t)v->c * sizeof *h);
+    for (int i = 0; i < v->n; i++) {
+        const double *x = v->x + (size_t)i * (size_t)v->c;
+        double m = v->offset[i], p;
+
+        for (int j = 0; j < v->c; j++)
+            m += x[j] * w[j];
+        p = 1 / (1 + exp(-m));
+        loss -= v->weight[i] * (v->y[i] * log(p) + (1 - v->y[i]) * log(1 - p));
+        for (int j = 0; j < v->c; j++) {
+            g[j] += v->weight[i] * (p - v->y[i]) * x[j];
+            for (int k = 0; k < v->c; k++)
+                h[j * v->c + k] += v->weight[i] * p * (1 - p) * x[j] * x[k];
+        }
+    }
+    for (int j = 1; j < v->c; j++) {
+        loss += l2 / 2 * w[j] * w[j];
+        g[j] += l2 * w[j];
+        h[j * v->c + j] += l2;
+    }
+    return loss;
+}
+
+/* Gauss-Jordan: h (c x c) becomes its inverse. */
+static void invert(double *h, int c)
+{
+    for (int p = 0; p < c; p++) {
+        double pivot = h[p * c + p];
+
+        h[p * c + p] = 1;
+        for (int k = 0; k < c; k++)
+            h[p * c + k] /= pivot;
+        for (int j = 0; j < c; j++) {
+            double times = h[j * c + p];
+
+            if (j == p)
+                continue;
+            h[j * c + p] = 0;
+            for (int k = 0; k < c; k++)
+                h[j * c + k] -= times * h[p * c + k];
+        }
+    }
+}
+
+/* The optimum, and the inverse Hessian there in inverse (c x c). */
+static double *naive_newton(lt_env *env, const naive *v, double l2, double **inverse)
+{
+    double *w, *g;
+
+    lt_alloc(env, &w, 2 * (size_t)v->c, sizeof *w, "w");
+    lt_alloc(env, inverse, (size_t)v->c * (size_t)v->c, sizeof **inverse, "h");
+    g = w + v->c;
+    for (int k = 0; k < 12; k++) {
+        naive_loss(v, l2, w, g, *inverse);
+        invert(*inverse, v->c);
+        for (int j = 0; j < v->c; j++)
+            for (int l = 0; l < v->c; l++)
+                w[j] -= (*inverse)[j * v->c + l] * g[l];
+    }
+    return w;
+}
+
+/* The gradient's largest component at w, relative to that at 0. */
+static double optimality(lt_env *env, const naive *v, double l2, const double *w)
+{
+    double *g, *h, *zero, most = 0, first = 0;
+
+    lt_alloc(env, &g, 2 * (size_t)v->c, sizeof *g, "g");
+    lt_alloc(env, &h, (size_t)v->c * (size_t)v->c, sizeof *h, "h");
+    zero = g + v->c;
+    naive_loss(v, l2, w, g, h);
+    for (int j = 0; j < v->c; j++)
+        most = fmax(most, fabs(g[j]));
+    memset(zero, 0, (size_t)v->c * sizeof *zero);
+    naive_loss(v, l2, zero, g, h);
+    for (int j = 0; j < v->c; j++)
+        first = fmax(first, fabs(g[j]));
+    lt_free(env, g);
+    lt_free(env, h);
+    return most / first;
+}
+
+/* ---- data ---- */
+
+/* 300 rows x 4 by a formula whose numbers floats hold exactly; scikit-learn was given the same. */
+static lt_dataset formula_data(lt_env *env)
+{
+    lt_dataset d = {.row = {.n = 300, .dense = 4}, .design.row_dense = 4, .train.n = 300};
+
+    lt_design_finish(env, &d.design);
+    lt_alloc(env, &d.row.x, 300 * 4, sizeof *d.row.x, "x");
+    lt_alloc(env, &d.train.label, 300, sizeof *d.train.label, "y");
+    for (int i = 0; i < 300; i++) {
+        float *x = d.row.x + 4 * i;
+
+        for (int j = 0; j < 4; j++)
+            x[j] = (float)((i * (7 + 6 * j) + 3 * j) % 31 - 15) / 16;
+        d.train.label[i] = x[0] - 0.5 * x[1] + 0.25 * x[3] + ((i * 11) % 13 - 6) / 4.0 > 0.5;
+    }
+    return d;
+}
+
+/* n rows with `dense` correlated columns, a category of 6 and a bag of 5. */
+static lt_dataset mixed_data(lt_env *env, int n, int dense)
+{
+    lt_dataset d = {.row = {.n = n, .dense = dense, .sparse = 11}, .train.n = n};
+    lt_random r;
+
+    d.design = (lt_design){.row_dense = dense, .row_sparse = 11};
+    lt_design_finish(env, &d.design);
+    lt_alloc(env, &d.row.x, (size_t)n * (size_t)dense, sizeof *d.row.x, "x");
+    lt_alloc(env, &d.row.start, (size_t)n + 1, sizeof *d.row.start, "start");
+    lt_alloc(env, &d.row.col, (size_t)n * 6, sizeof *d.row.col, "col");
+    lt_alloc(env, &d.row.val, (size_t)n * 6, sizeof *d.row.val, "val");
+    lt_alloc(env, &d.train.label, (size_t)n, sizeof *d.train.label, "y");
+    lt_random_seed(&r, 17);
+    for (int i = 0; i < n; i++) {
+        float *x = d.row.x + (size_t)i * (size_t)dense;
+        int64_t at = d.row.start[i];
+        double m = -0.5;
+        int32_t category = (int32_t)lt_random_below(&r, 6);
+
+        for (int j = 0; j < dense; j++) {
+            x[j] = (float)(lt_random_normal(&r) + (j > 0 ? 0.8 * x[j - 1] : 0));
+            m += x[j] * (j % 3 - 1) * 0.7;
+        }
+        d.row.col[at] = category;
+        d.row.val[at++] = 1;
+        m += 0.4 * category;
+        for (int32_t c = 6; c < 11; c++) {
+            if (lt_random_below(&r, 4) == 0) {
+                d.row.col[at] = c;
+                d.row.val[at++] = (float)(1 + lt_random_below(&r, 2));
+                m -= 0.3 * (c - 8);
+            }
+        }
+        d.row.start[i + 1] = at;
+        d.train.label[i] = lt_random_uniform(&r) < 1 / (1 + exp(-m));
+    }
+    return d;
+}
+
+static lt_table random_table(lt_env *env, lt_random *r, int64_t n, int32_t dense, int32_t sparse)
+{
+    lt_table t = {.n = n, .dense = dense, .sparse = sparse};
+
+    lt_alloc(env, &t.x, (size_t)(n * dense), sizeof *t.x, "x");
+    lt_alloc(env, &t.start, (size_t)n + 1, sizeof *t.start, "start");
+    lt_alloc(env, &t.col, (size_t)(n * sparse), sizeof *t.col, "col");
+    lt_alloc(env, &t.val, (size_t)(n * sparse), sizeof *t.val, "val");
+    for (int64_t i = 0; i < n * dense; i++)
+        t.x[i] = (float)lt_random_normal(r);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = t.start[i];
+
+        for (int32_t c = 0; c < sparse; c++) {
+            if (lt_random_below(r, 3) == 0) {
+                t.col[at] = c;
+                t.val[at++] = 1;
+            }
+        }
+        t.start[i + 1] = at;
+    }
+    return t;
+}
+
+#define USERS 12
+#define ITEMS 15
+
+/* A recommender with every group of columns, two crosses, unknown users and items, weights, and n examples in no order.
+ */
+static lt_dataset recommender_data(lt_env *env, int n)
+{
+    lt_dataset d = {.train.n = n, .label_kind = LT_LABEL_BINARY};
+    lt_random r;
+
+    lt_random_seed(&r, 23);
+    d.design = (lt_design){.row_dense = 2,
+                           .row_sparse = 2,
+                           .user_dense = 2,
+                           .user_sparse = 3,
+                           .item_dense = 2,
+                           .item_sparse = 4,
+                           .users = USERS,
+                           .items = ITEMS,
+                           .user_ids = true,
+                           .item_ids = true,
+                           .n_crosses = 2};
+    lt_alloc(env, &d.design.cross, 2, sizeof *d.design.cross, "crosses");
+    d.design.cross[0] = (lt_cross){.user_dense_count = 2, .item_dense_first = 1, .item_dense_count = 1};
+    d.design.cross[1] = (lt_cross){.user_dense_first = 1,
+                                   .user_dense_count = 1,
+                                   .user_sparse_count = 3,
+                                   .item_dense_count = 1,
+                                   .item_sparse_first = 1,
+                                   .item_sparse_count = 3};
+    lt_design_finish(env, &d.design);
+    d.row = random_table(env, &r, n, 2, 2);
+    d.user = random_table(env, &r, USERS, 2, 3);
+    d.item = random_table(env, &r, ITEMS, 2, 4);
+    lt_alloc(env, &d.train.user, (size_t)n, sizeof *d.train.user, "user");
+    lt_alloc(env, &d.train.item, (size_t)n, sizeof *d.train.item, "item");
+    lt_alloc(env, &d.train.label, (size_t)n, sizeof *d.train.label, "label");
+    lt_alloc(env, &d.train.weight, (size_t)n, sizeof *d.train.weight, "weight");
+    for (int i = 0; i < n; i++) {
+        int32_t u = (int32_t)lt_random_below(&r, USERS + 1) - 1, j = (int32_t)lt_random_below(&r, ITEMS + 1) - 1;
+        double m = u < 0 || j < 0 ? 0 : d.user.x[2 * u] * d.item.x[2 * j + 1] + 0.3 * u - 0.2 * j;
+
+        d.train.user[i] = u;
+        d.train.item[i] = j;
+        d.train.label[i] = lt_random_uniform(&r) < 1 / (1 + exp(-m));
+        d.train.weight[i] = (float)(0.5 + lt_random_uniform(&r));
+    }
+    return d;
+}
+
+/* ---- tests ---- */
+
+/*
+ * scikit-learn 1.2.1, LogisticRegression(tol=1e-9, max_iter=100000) with the settings shown, solver newton-cg (saga for
+ * l1, with random_state=1), in double: intercept and coefficients.
+ */
+static void test_scikit_learn(void)
+{
+    static const struct {
+        const char *settings;
+        const char *options[7];
+        bool weighted;
+        double w[5], tolerance;
+    } cases[] = {
+        {"C=0.5",
+         {"regularization", "2"},
+         false,
+         {-0.756567736205, 1.26363208921, -0.650120084912, -0.249108745374, 0.386590785902},
+         1e-7},
+        {"C=0.5, by lbfgs",
+         {"regularization", "2", "solver", "lbfgs"},
+         false,
+         {-0.756567736205, 1.26363208921, -0.650120084912, -0.249108745374, 0.386590785902},
+         1e-5},
+        {"C=1, sample_weight = 1 + i % 3",
+         {"regularization", "1"},
+         true,
+         {-0.767070198214, 1.37226022579, -0.740583059184, -0.215775428134, 0.42398994153},
+         1e-7},
+        {"C=1, class_weight='balanced'",
+         {"regularization", "1", "class_weight", "balanced"},
+         false,
+         {-0.12952729031, 1.37639832783, -0.71478482089, -0.268548901746, 0.417934578846},
+         1e-7},
+        {"penalty='none'",
+         {"regularization", "0"},
+         false,
+         {-0.78280042109, 1.4237553712, -0.727271867732, -0.261646566596, 0.438580406662},
+         1e-7},
+        {"C=0.1, penalty='l1'",
+         {"regularization", "0", "l1", "10"},
+         false,
+         {-0.68550173639, 0.892765362109, -0.176554475042, 0, 0},
+         1e-5},
+        {"C=1/6, penalty='elasticnet', l1_ratio=5/6",
+         {"regularization", "1", "l1", "5"},
+         false,
+         {-0.713671769139, 1.0889421733, -0.40588165893, -0.035375748906, 0.176024744398},
+         1e-5},
+    };
+    lt_env *env = test_env();
+    lt_dataset d = formula_data(env);
+    float *weight;
+
+    lt_alloc(env, &weight, 300, sizeof *weight, "weight");
+    for (int i = 0; i < 300; i++)
+        weight[i] = (float)(1 + i % 3);
+    for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
+        fitted f;
+
+        d.train.weight = cases[k].weighted ? weight : NULL;
+        f = train(env, &d, cases[k].options);
+        trained(&f, env, cases[k].settings);
+        near(distance(array(&f, "coefficients"), cases[k].w, 5), 0, cases[k].tolerance,
+             "scikit-learn's coefficients: %s", cases[k].settings);
+    }
+    test_env_drop(env);
+}
+
+static void check_against_naive(lt_env *env, const lt_dataset *d, const char *what, const char *const *options,
+                                double l2, double tolerance)
+{
+    lt_inputs in = lt_dataset_inputs(d);
+    naive v = materialise(env, &in, &d->train);
+    double *inverse, *w = naive_newton(env, &v, l2, &inverse), worst = 0, total = 0, loss = 0;
+    const double *diagonal, *block, *got;
+    fitted f = train(env, d, options);
+    int dense = 1 + d->design.dense;
+    float *margin;
+
+    trained(&f, env, what);
+    got = array(&f, "coefficients");
+    near(distance(got, w, v.c), 0, tolerance, "%s: coefficients of the naive Newton", what);
+    near(optimality(env, &v, l2, got), 0, 1e-5, "%s: the full gradient vanishes", what);
+    diagonal = array(&f, "covariance_diagonal");
+    block = array(&f, "covariance_dense");
+    for (int j = 0; j < v.c; j++)
+        worst = fmax(worst, fabs(diagonal[j] / inverse[j * v.c + j] - 1));
+    near(worst, 0, 1e-4, "%s: variances are the inverse Hessian's", what);
+    worst = 0;
+    for (int j = 0; j < dense; j++)
+        for (int k = 0; k < dense; k++)
+            worst = fmax(worst, fabs(block[j * dense + k] - inverse[j * v.c + k]) /
+                                    sqrt(inverse[j * v.c + j] * inverse[k * v.c + k]));
+    near(worst, 0, 1e-4, "%s: so is the dense columns' block", what);
+
+    lt_alloc(env, &margin, (size_t)v.n, sizeof *margin, "margin");
+    fine(env, lt_logistic.predict(env, &f.model, &in, &d->train, margin));
+    worst = 0;
+    for (int i = 0; i < v.n; i++) {
+        double m = 0;
+
+        for (int j = 0; j < v.c; j++)
+            m += v.x[(size_t)i * (size_t)v.c + (size_t)j] * got[j];
+        worst = fmax(worst, fabs(m - margin[i]));
+        total += v.weight[i];
+        loss += v.weight[i] * log1p(exp(v.y[i] == 1 ? -m : m));
+    }
+    near(worst, 0, 1e-5, "%s: predict gives the margins", what);
+    near(f.fit.loss, loss / total, 1e-9, "%s: the loss reported is the mean log-loss", what);
+}
+
+static void test_naive(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = mixed_data(env, 2500, 7); /* more than one block of rows */
+    int32_t *index;
+    fitted a, b;
+
+    check_against_naive(env, &d, "dense and sparse, newton", OPTIONS("regularization", "3", "solver", "newton"), 3,
+                        1e-7);
+    check_against_naive(env, &d, "dense and sparse, lbfgs", OPTIONS("regularization", "3", "solver", "lbfgs"), 3, 1e-5);
+
+    /* The same rows through an index, backwards, must be the same fit. */
+    a = train(env, &d, NULL);
+    lt_alloc(env, &index, 2500, sizeof *index, "index");
+    for (int i = 0; i < 2500; i++)
+        index[i] = i;
+    d.train.row = index;
+    b = train(env, &d, NULL);
+    ok(memcmp(array(&a, "coefficients"), array(&b, "coefficients"), 19 * sizeof(double)) == 0,
+       "rows by index are the rows side by side, to the bit");
+    d.train.row = index + 500;
+    d.train.label += 500;
+    d.train.n = 1500;
+    a = train(env, &d, NULL);
+    d.train.row = NULL;
+    d.train.row_first = 500;
+    b = train(env, &d, NULL);
+    ok(memcmp(array(&a, "coefficients"), array(&b, "coefficients"), 19 * sizeof(double)) == 0,
+       "so are rows from the middle");
+
+    d = recommender_data(env, 1500);
+    check_against_naive(env, &d, "recommender, factored", OPTIONS("solver", "lbfgs", "tolerance", "1e-7"), 1, 1e-5);
+    check_against_naive(env, &d, "recommender, newton", OPTIONS("solver", "newton"), 1, 1e-7);
+    test_env_drop(env);
+}
+
+/* Factored and in blocks, at a point that is not the optimum, and against differences of the loss. */
+static void test_gradient(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = recommender_data(env, 700);
+    lt_inputs in = lt_dataset_inputs(&d);
+    lt_logistic_objective o;
+    double class_weight[2] = {1.5, 0.75}, *w, *g, *blocks, *diagonal, *h, loss, other, worst = 0;
+    lt_random r;
+    int c = 1 + d.design.dense + d.design.sparse;
+
+    lt_alloc(env, &d.train.offset, 700, sizeof *d.train.offset, "offset");
+    lt_alloc(env, &w, 4 * (size_t)c, sizeof *w, "w");
+    lt_alloc(env, &h, (size_t)c * (size_t)c, sizeof *h, "h");
+    g = w + c;
+    blocks = g + c;
+    diagonal = blocks + c;
+    lt_random_seed(&r, 4);
+    for (int j = 0; j < c; j++)
+        w[j] = 0.3 * lt_random_normal(&r);
+    for (int i = 0; i < 700; i++)
+        d.train.offset[i] = (float)lt_random_normal(&r);
+    fine(env, lt_logistic_objective_init(env, &o, &in, &d.train, class_weight));
+    ok(o.factored, "a recommender is factored");
+    fine(env, lt_logistic_evaluate(env, &o, w, &loss, g, NULL));
+    fine(env, lt_logistic_evaluate(env, &o, w, &other, blocks, h));
+    /* A block's crosses are products rounded to float. */
+    near(loss, other, 1e-8 * loss, "factored loss is that in blocks");
+    near(distance(g, blocks, c), 0, 1e-6, "factored gradient is that in blocks");
+    for (int j = 0; j < c; j++) {
+        double up, down, keep = w[j];
+
+        w[j] = keep + 1e-5;
+        lt_logistic_evaluate(env, &o, w, &up, NULL, NULL);
+        w[j] = keep - 1e-5;
+        lt_logistic_evaluate(env, &o, w, &down, NULL, NULL);
+        w[j] = keep;
+        worst = fmax(worst, fabs((up - down) / 2e-5 - g[j]) / fmax(1, fabs(g[j])));
+    }
+    near(worst, 0, 1e-6, "the gradient is the loss's difference quotient");
+
+    memset(w, 0, (size_t)c * sizeof *w);
+    memset(d.train.offset, 0, 700 * sizeof *d.train.offset);
+    fine(env, lt_logistic_evaluate(env, &o, w, &loss, g, h));
+    for (int factored = 0; factored < 2; factored++) {
+        o.factored = factored;
+        fine(env, lt_logistic_curvature(env, &o, diagonal));
+        worst = 0;
+        for (int j = 0; j < c; j++)
+            worst = fmax(worst, fabs(diagonal[j] - h[(size_t)j * (size_t)c + (size_t)j]));
+        near(worst, 0, 1e-5, "the preconditioner is the Hessian's diagonal at 0");
+    }
+    test_env_drop(env);
+}
+
+static void test_l1(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = mixed_data(env, 1200, 7);
+    lt_inputs in = lt_dataset_inputs(&d);
+    naive v = materialise(env, &in, &d.train);
+    fitted f = train(env, &d, OPTIONS("regularization", "0.5", "l1", "25"));
+    const double *w = array(&f, "coefficients");
+    double *g, *h, worst = 0;
+    int zeros = 0;
+
+    trained(&f, env, "l1");
+    lt_alloc(env, &g, (size_t)v.c, sizeof *g, "g");
+    lt_alloc(env, &h, (size_t)v.c * (size_t)v.c, sizeof *h, "h");
+    naive_loss(&v, 0.5, w, g, h);
+    for (int j = 0; j < v.c; j++) {
+        double slope = j == 0 ? fabs(g[0]) : w[j] != 0 ? fabs(g[j] + copysign(25, w[j])) : fmax(0, fabs(g[j]) - 25);
+
+        zeros += w[j] == 0;
+        worst = fmax(worst, slope);
+    }
+    ok(zeros >= 3 && zeros < v.c - 3, "l1 sets some coefficients to exactly 0 (%d of %d)", zeros, v.c);
+    near(worst, 0, 1e-3, "l1: 0 is in every subgradient");
+    ok(array(&f, "covariance_diagonal") == NULL && array(&f, "covariance_dense") == NULL, "l1: no covariance");
+    f = train(env, &d, OPTIONS("l1", "1e6"));
+    trained(&f, env, "a huge l1");
+    for (int j = 1; j < v.c; j++)
+        zeros += array(&f, "coefficients")[j] != 0 ? 1000 : 0;
+    ok(zeros < 1000, "a huge l1 leaves the intercept alone");
+    test_env_drop(env);
+}
+
+static void test_weights(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = formula_data(env), repeated = {0};
+    float *weight;
+    int64_t n = 0, ones = 0;
+    fitted a, b;
+
+    lt_alloc(env, &weight, 300, sizeof *weight, "weight");
+    repeated.design = d.design;
+    repeated.row = d.row;
+    lt_alloc(env, &repeated.train.row, 900, sizeof *repeated.train.row, "rows");
+    lt_alloc(env, &repeated.train.label, 900, sizeof *repeated.train.label, "labels");
+    for (int i = 0; i < 300; i++) {
+        weight[i] = (float)((i * 7) % 4);
+        ones += d.train.label[i] == 1;
+        for (int k = 0; k < (i * 7) % 4; k++, n++) {
+            repeated.train.row[n] = i;
+            repeated.train.label[n] = d.train.label[i];
+        }
+    }
+    repeated.train.n = n;
+    d.train.weight = weight;
+    a = train(env, &d, NULL);
+    b = train(env, &repeated, NULL);
+    near(distance(array(&a, "coefficients"), array(&b, "coefficients"), 5), 0, 1e-8, "a weight of k is k rows");
+    near(distance(array(&a, "covariance_diagonal"), array(&b, "covariance_diagonal"), 5), 0, 1e-8,
+         "in the variances, too");
+    near(a.fit.loss, b.fit.loss, 1e-9, "and in the loss");
+
+    d.train.weight = NULL;
+    a = train(env, &d, OPTIONS("class_weight", "balanced"));
+    for (int i = 0; i < 300; i++)
+        weight[i] = (float)(300.0 / (2.0 * (double)(d.train.label[i] == 1 ? ones : 300 - ones)));
+    d.train.weight = weight;
+    b = train(env, &d, NULL);
+    near(distance(array(&a, "coefficients"), array(&b, "coefficients"), 5), 0, 1e-6, "balanced is n / (2 n_c) a row");
+    test_env_drop(env);
+}
+
+/* Without a penalty a repeated column and a constant one are not determined; the others are, as if those were absent.
+ */
+static void test_singular(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = formula_data(env), wide = d;
+    fitted a = train(env, &d, OPTIONS("regularization", "0")), b;
+    const double *v, *w;
+
+    wide.row.dense = wide.design.row_dense = 6;
+    lt_design_finish(env, &wide.design);
+    lt_alloc(env, &wide.row.x, 300 * 6, sizeof *wide.row.x, "x");
+    for (int i = 0; i < 300; i++) {
+        memcpy(wide.row.x + 6 * i, d.row.x + 4 * i, 4 * sizeof(float));
+        wide.row.x[6 * i + 4] = d.row.x[4 * i + 3];
+    }
+    b = train(env, &wide, OPTIONS("regularization", "0"));
+    trained(&b, env, "dependent columns");
+    v = array(&b, "covariance_diagonal");
+    w = array(&b, "coefficients");
+    ok(isnan(v[4]) && isnan(v[5]) && isnan(v[6]), "dependent and constant columns have no variance");
+    near(distance(v, array(&a, "covariance_diagonal"), 4), 0, 1e-7, "the others have that without them");
+    near(distance(w, array(&a, "coefficients"), 4), 0, 1e-6, "and the coefficients");
+    near(w[4] + w[5], array(&a, "coefficients")[4], 1e-6, "the repeated column's halves add up");
+    near(w[6], 0, 0, "the constant one has 0");
+    b = train(env, &wide, OPTIONS("regularization", "0", "solver", "lbfgs"));
+    trained(&b, env, "dependent columns, lbfgs");
+    near(distance(array(&b, "coefficients"), array(&a, "coefficients"), 4), 0, 1e-5, "the same by lbfgs");
+
+    for (int i = 0; i < 300; i++)
+        d.train.label[i] = d.row.x[4 * i] > 0;
+    a = train(env, &d, OPTIONS("regularization", "0"));
+    ok(a.status == LT_OK && isfinite(array(&a, "coefficients")[1]) && a.fit.loss < 1e-3,
+       "separable data end somewhere");
+    test_env_drop(env);
+}
+
+/* From 200,000 rows on Newton starts from a sample: few passes, the same optimum. */
+static void test_many_rows(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = mixed_data(env, 210000, 3);
+    fitted a = train(env, &d, NULL), b = train(env, &d, OPTIONS("solver", "lbfgs", "tolerance", "1e-8"));
+
+    trained(&a, env, "many rows");
+    ok(a.fit.epochs <= 3, "the sample's start saves passes (%d)", a.fit.epochs);
+    near(distance(array(&a, "coefficients"), array(&b, "coefficients"), 15), 0, 1e-6, "both solvers agree");
+    test_env_drop(env);
+}
+
+static void test_scoring(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = recommender_data(env, 900);
+    lt_inputs in = lt_dataset_inputs(&d);
+    fitted f = train(env, &d, NULL);
+    lt_scorer scorer = {.model = &f.model, .user = &d.user, .item = &d.item};
+    int32_t users[ITEMS], items[ITEMS] = {14, 3, -1, 3, 0}, all[ITEMS], rows[ITEMS];
+    float margin[ITEMS], want[ITEMS];
+    lt_examples ex = {.n = ITEMS, .user = users, .item = all, .row = rows};
+    lt_subject subject = {0};
+    lt_table context, stranger;
+    lt_random r;
+    double worst = 0, *contribution;
+
+    lt_random_seed(&r, 8);
+    context = random_table(env, &r, 1, 2, 2);
+    stranger = random_table(env, &r, 1, 2, 3);
+    fine(env, lt_logistic.prepare(env, &scorer));
+    for (int i = 0; i < ITEMS; i++)
+        all[i] = i;
+    in.row = &context;
+    for (int32_t u = -1; u < USERS; u++) {
+        for (int with_row = 0; with_row < 2; with_row++) {
+            for (int i = 0; i < ITEMS; i++) {
+                users[i] = u;
+                rows[i] = with_row ? 0 : -1;
+            }
+            subject = (lt_subject){.user = u, .row = with_row ? &context : NULL};
+            lt_logistic.predict(env, &f.model, &in, &ex, want);
+            lt_logistic.score(env, &scorer, &subject, NULL, ITEMS, margin);
+            for (int i = 0; i < ITEMS; i++)
+                worst = fmax(worst, fabs(margin[i] - want[i]));
+        }
+    }
+    near(worst, 0, 1e-5, "score is predict, for every user and an unknown one, with and without a row's context");
+
+    worst = 0;
+    lt_logistic.score(env, &scorer, &subject, items, 5, margin);
+    for (int i = 0; i < 5; i++)
+        if (items[i] >= 0)
+            worst = fmax(worst, fabs(margin[i] - want[items[i]]));
+    ok(worst < 1e-5 && isfinite(margin[2]), "a list of items, in its order, an unknown one in it");
+
+    for (int i = 0; i < ITEMS; i++)
+        users[i] = -1;
+    in.stranger = &stranger;
+    lt_logistic.predict(env, &f.model, &in, &ex, want);
+    subject = (lt_subject){.user = -1, .features = &stranger, .row = &context};
+    lt_logistic.score(env, &scorer, &subject, NULL, ITEMS, margin);
+    worst = 0;
+    for (int i = 0; i < ITEMS; i++)
+        worst = fmax(worst, fabs(margin[i] - want[i]));
+    near(worst, 0, 1e-5, "a user known by features alone");
+    subject.features = NULL;
+    lt_logistic.score(env, &scorer, &subject, NULL, ITEMS, margin);
+    ok(fabs(margin[0] - want[0]) > 1e-3, "which matter");
+
+    worst = 0;
+    lt_alloc(env, &contribution, (size_t)(1 + d.design.dense + d.design.sparse), sizeof *contribution, "parts");
+    in = lt_dataset_inputs(&d);
+    for (int i = 0; i < 50; i++) {
+        lt_examples one = {
+            .n = 1, .row_first = i, .user = d.train.user + i, .item = d.train.item + i, .label = d.train.label + i};
+        double sum = 0;
+
+        lt_logistic.explain(env, &f.model, &in, &one, contribution);
+        lt_logistic.predict(env, &f.model, &in, &one, want);
+        for (int j = 0; j < 1 + d.design.dense + d.design.sparse; j++)
+            sum += contribution[j];
+        worst = fmax(worst, fabs(sum - want[0]));
+    }
+    near(worst, 0, 1e-5, "explain's contributions add up to the margin");
+    near(contribution[0], array(&f, "coefficients")[0], 0, "from the intercept on");
+
+    f.model.design.row_dense++;
+    lt_design_finish(env, &f.model.design);
+    ok(lt_logistic.check(env, &f.model) == LT_CORRUPT, "check refuses arrays that do not fit the design");
+    f.model.design.row_dense--;
+    lt_design_finish(env, &f.model.design);
+    fine(env, lt_logistic.check(env, &f.model));
+    f.model.array[0].d[3] = NAN;
+    ok(lt_logistic.check(env, &f.model) == LT_CORRUPT, "and coefficients that are not numbers");
+    test_env_drop(env);
+}
+
+/* Every user has 6 of 30 items, at random: with the correction the margin is the log-odds of 6 in 30. */
+static void test_implicit(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = {.label_kind = LT_LABEL_IMPLICIT};
+    fitted a, b;
+    lt_random r;
+    int64_t n = 0;
+    int users = 200, n_items = 30;
+
+    d.design = (lt_design){.users = users, .items = n_items};
+    lt_design_finish(env, &d.design);
+    d.seen.rows = users;
+    d.seen.cols = n_items;
+    lt_alloc(env, &d.seen.start, (size_t)users + 1, sizeof *d.seen.start, "start");
+    lt_alloc(env, &d.seen.col, 6 * (size_t)users, sizeof *d.seen.col, "col");
+    lt_alloc(env, &d.item_count, (size_t)n_items, sizeof *d.item_count, "count");
+    lt_alloc(env, &d.train.user, 6 * (size_t)users, sizeof *d.train.user, "user");
+    lt_alloc(env, &d.train.label, 6 * (size_t)users, sizeof *d.train.label, "label");
+    lt_random_seed(&r, 6);
+    for (int u = 0; u < users; u++) {
+        int32_t left = 6;
+
+        for (int32_t i = 0; i < n_items; i++) {
+            if (lt_random_below(&r, n_items - i) < left) {
+                d.seen.col[n] = i;
+                d.item_count[i]++;
+                d.train.user[n] = u;
+                d.train.label[n++] = 1;
+                left--;
+            }
+        }
+        d.seen.start[u + 1] = n;
+    }
+    d.train.item = d.seen.col;
+    d.train.n = n;
+    d.validation = d.train;
+    d.validation.n = 60;
+    a = train(env, &d, NULL);
+    trained(&a, env, "implicit");
+    near(array(&a, "coefficients")[0], log(0.25), 1e-6, "without the correction: one positive to four negatives");
+    a = train(env, &d, OPTIONS("sampling_correction", "true"));
+    near(array(&a, "coefficients")[0], log(6.0 / 24.0), 1e-5, "with it: the whole catalogue's odds");
+    a = train(env, &d, OPTIONS("sampling_correction", "true", "negatives", "9"));
+    near(array(&a, "coefficients")[0], log(6.0 / 24.0), 1e-5, "however many are drawn");
+    ok(isfinite(((test_context *)env->context)->last.validation_loss), "validation has negatives of its own");
+
+    d.design.item_ids = true;
+    lt_design_finish(env, &d.design);
+    a = train(env, &d, OPTIONS("negative_exponent", "0.5", "seed", "3"));
+    b = train(env, &d, OPTIONS("negative_exponent", "0.5", "seed", "3"));
+    ok(memcmp(array(&a, "coefficients"), array(&b, "coefficients"), 31 * sizeof(double)) == 0, "a seed gives one fit");
+    b = train(env, &d, OPTIONS("negative_exponent", "0.5", "seed", "4"));
+    ok(memcmp(array(&a, "coefficients"), array(&b, "coefficients"), 31 * sizeof(double)) != 0, "another seed another");
+    test_env_drop(env);
+}
+
+static void test_epochs(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = mixed_data(env, 1000, 3);
+    test_context *context = env->context;
+    const char *solvers[] = {"newton", "lbfgs"};
+
+    d.train.n = 700;
+    d.validation = d.train;
+    d.validation.row_first = 700;
+    d.validation.n = 300;
+    d.validation.label = d.train.label + 700;
+    for (int s = 0; s < 2; s++) {
+        fitted f;
+        float margin[300];
+        lt_inputs in = lt_dataset_inputs(&d);
+        double loss = 0;
+
+        context->epochs_logged = 0;
+        f = train(env, &d, OPTIONS("solver", solvers[s]));
+        lt_logistic.predict(env, &f.model, &in, &d.validation, margin);
+        for (int i = 0; i < 300; i++)
+            loss += log1p(exp(d.validation.label[i] == 1 ? -margin[i] : margin[i])) / 300;
+        ok(context->epochs_logged == f.fit.epochs && context->last.epoch == f.fit.epochs && context->last.epochs == 200,
+           "%s: an epoch logged an iteration (%d)", solvers[s], f.fit.epochs);
+        near(context->last.validation_loss, loss, 1e-6, "%s: validation loss", solvers[s]);
+        near(context->last.train_loss, f.fit.loss, 1e-6, "%s: training loss", solvers[s]);
+        ok(isnan(context->last.validation_metric) && context->last.seconds >= 0, "%s: the rest", solvers[s]);
+        f = train(env, &d, OPTIONS("solver", solvers[s], "epochs", "2"));
+        ok(f.fit.epochs == 2 && !f.fit.converged, "%s: epochs are the most iterations", solvers[s]);
+    }
+    test_env_drop(env);
+}
+
+static void test_refusals(void)
+{
+    lt_env *env = test_env();
+    test_context *context = env->context;
+    lt_dataset d = formula_data(env), none = {0}, recommender = recommender_data(env, 300);
+    size_t used;
+    fitted f;
+
+    d.train.n = 0;
+    f = train(env, &d, NULL);
+    ok(f.status == LT_INVALID && strstr(env->error.message, "no rows") != NULL, "no rows: %s", env->error.message);
+    d.train.n = 1;
+    f = train(env, &d, NULL);
+    ok(f.status == LT_INVALID && env->error.hint[0] != '\0', "one class: %s", env->error.message);
+    d.train.n = 300;
+    d.train.label[7] = 2;
+    f = train(env, &d, NULL);
+    ok(f.status == LT_INVALID, "a label of 2: %s", env->error.message);
+    d.train.label[7] = NAN;
+    ok(train(env, &d, NULL).status == LT_INVALID, "a label of NaN: %s", env->error.message);
+    d.train.label[7] = 1;
+    ok(train(env, &d, OPTIONS("solver", "newton", "l1", "1")).status == LT_INVALID, "newton with l1: %s",
+       env->error.message);
+
+    none.train = d.train;
+    lt_design_finish(env, &none.design);
+    f = train(env, &none, NULL);
+    trained(&f, env, "no columns");
+    {
+        double ones = 0;
+
+        for (int i = 0; i < 300; i++)
+            ones += d.train.label[i];
+        near(array(&f, "coefficients")[0], log(ones / (300 - ones)), 1e-8, "the intercept is the log-odds");
+        near(array(&f, "covariance_diagonal")[0], 1 / ones + 1 / (300 - ones), 1e-6, "its variance 1/n1 + 1/n0");
+        f = train(env, &none, OPTIONS("solver", "lbfgs"));
+        near(array(&f, "coefficients")[0], log(ones / (300 - ones)), 1e-6, "by lbfgs, too");
+    }
+
+    /* Cancelled at polls all over the work. */
+    for (int solver = 0; solver < 2; solver++) {
+        const char *const *options = OPTIONS("solver", solver ? "lbfgs" : "newton");
+        bool acted = true;
+        long polls;
+
+        context->polls = context->cancel_at = 0;
+        train(env, &recommender, options);
+        polls = context->polls;
+        for (long at = 1; at <= polls; at += 1 + polls / 40) {
+            context->polls = 0;
+            context->cancel_at = at;
+            acted = acted && train(env, &recommender, options).status == LT_CANCELLED;
+        }
+        ok(acted, "cancel acts wherever it comes, %s", solver ? "lbfgs" : "newton");
+    }
+    context->cancel_at = 0;
+
+    for (int solver = 0; solver < 2; solver++) {
+        size_t arrays = 0;
+        lt_options o;
+
+        f = (fitted){.model.algorithm = &lt_logistic};
+        lt_options_init(env, &o, lt_logistic.options, lt_logistic.n_options);
+        lt_options_set_text(env, &o, "solver", solver ? "lbfgs" : "newton");
+        used = env->used;
+        fine(env, lt_logistic.train(env, &recommender, &o, &f.model, &f.fit));
+        for (int k = 0; k < f.model.n_arrays; k++)
+            arrays += (size_t)(f.model.array[k].rows * f.model.array[k].cols) * sizeof(double);
+        ok(env->used - used < arrays + 4096, "training keeps only the model (%zu of %zu bytes)", env->used - used,
+           arrays);
+    }
+    test_env_drop(env);
+}
+
+int main(void)
+{
+    test_scikit_learn();
+    test_naive();
+    test_gradient();
+    test_l1();
+    test_weights();
+    test_singular();
+    test_many_rows();
+    test_scoring();
+    test_implicit();
+    test_epochs();
+    test_refusals();
+    return done();
+}
