@@ -55,16 +55,19 @@ static void naive_row(const lt_inputs *in, int64_t row, int64_t user, int64_t it
 {
     const lt_design *d = in->design;
 
+    const lt_table *of = user < 0 && in->stranger != NULL ? in->stranger : in->user;
+    int64_t u = of == in->stranger ? 0 : user;
+
     for (int32_t j = 0; j < d->row_dense; j++)
         *dense++ = dense_value(in->row, row, j);
     for (int32_t j = 0; j < d->user_dense; j++)
-        *dense++ = dense_value(in->user, user, j);
+        *dense++ = dense_value(of, u, j);
     for (int32_t j = 0; j < d->item_dense; j++)
         *dense++ = dense_value(in->item, item, j);
     for (int32_t j = 0; j < d->row_sparse; j++)
         *sparse++ = sparse_value(in->row, row, j);
     for (int32_t j = 0; j < d->user_sparse; j++)
-        *sparse++ = sparse_value(in->user, user, j);
+        *sparse++ = sparse_value(of, u, j);
     for (int32_t j = 0; j < d->item_sparse; j++)
         *sparse++ = sparse_value(in->item, item, j);
     for (int32_t j = 0; d->user_ids && j < d->users; j++)
@@ -75,12 +78,11 @@ static void naive_row(const lt_inputs *in, int64_t row, int64_t user, int64_t it
         const lt_cross *x = &d->cross[c];
 
         for (int32_t a = 0; a < x->user_dense_count + x->user_sparse_count; a++) {
-            float u = a < x->user_dense_count
-                          ? dense_value(in->user, user, x->user_dense_first + a)
-                          : sparse_value(in->user, user, x->user_sparse_first + a - x->user_dense_count);
+            float v = a < x->user_dense_count ? dense_value(of, u, x->user_dense_first + a)
+                                              : sparse_value(of, u, x->user_sparse_first + a - x->user_dense_count);
 
             for (int32_t b = 0; b < x->item_dense_count + x->item_sparse_count; b++)
-                *sparse++ = u * (b < x->item_dense_count
+                *sparse++ = v * (b < x->item_dense_count
                                      ? dense_value(in->item, item, x->item_dense_first + b)
                                      : sparse_value(in->item, item, x->item_sparse_first + b - x->item_dense_count));
         }
@@ -192,7 +194,7 @@ static void test_gather(void)
     lt_env *env = test_env();
     lt_random r;
     lt_design d;
-    lt_table row, user, item;
+    lt_table row, user, item, stranger;
     lt_inputs in = {.design = &d, .row = &row, .user = &user, .item = &item};
     lt_batch batch = {0};
     int32_t rows[50], users[50], items[50], index[20];
@@ -202,11 +204,12 @@ static void test_gather(void)
     full_design(env, &d);
     lt_design_finish(env, &d);
     row = make_table(env, &r, 60, 3, 4);
-    user = make_table(env, &r, 7 + 2, 2, 5); /* two users with features but no number of their own */
+    user = make_table(env, &r, 7, 2, 5);
+    stranger = make_table(env, &r, 1, 2, 5);
     item = make_table(env, &r, 9, 3, 6);
     for (int i = 0; i < 50; i++) {
         rows[i] = (int32_t)lt_random_below(&r, 60);
-        users[i] = (int32_t)lt_random_below(&r, 10) - 1;
+        users[i] = (int32_t)lt_random_below(&r, 8) - 1;
         items[i] = (int32_t)lt_random_below(&r, 10) - 1;
     }
     for (int i = 0; i < 20; i++)
@@ -215,6 +218,9 @@ static void test_gather(void)
     ok(gather_matches(&in, &ex, NULL, 10, &batch), "a run of examples, all kinds of columns, unknown users and items");
     fine(env, lt_gather(env, &in, &ex, index, 0, 20, &batch));
     ok(gather_matches(&in, &ex, index, 0, &batch), "an index of examples");
+    in.stranger = &stranger;
+    fine(env, lt_gather(env, &in, &ex, index, 0, 20, &batch));
+    ok(gather_matches(&in, &ex, index, 0, &batch), "an unknown user with features");
     ex.row = NULL;
     ex.row_first = 5;
     fine(env, lt_gather(env, &in, &ex, index, 0, 20, &batch));
