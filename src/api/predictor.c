@@ -1,5 +1,5 @@
 /*
- * predictor.c: the type longtail.predictor: its input and output, predict, coefficients.
+ * predictor.c: the type longtail.predictor: its input and output, and predict.
  *
  * Lifetime: predict keeps decoded predictors in fn_extra, so that a scan decodes each value once.  An entry is known by
  * the datum as it arrives (for a toasted one that is the toast pointer, never the long value), compared whole.  Entries
@@ -11,7 +11,6 @@
 
 #include "access/detoast.h"
 #include "common/hashfn.h"
-#include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "rows.h"
 #include "utils/builtins.h"
