@@ -58,6 +58,7 @@ longtail_explain(PG_FUNCTION_ARGS)
     lt_examples one = {.n = 1};
     Oid user_type;
     int32 user, item, n = 0, columns;
+    int32 no_row = -1; /* as in recommend, the row's own features are at their mean */
     double *contribution;
     reason *reasons;
 
@@ -72,6 +73,7 @@ longtail_explain(PG_FUNCTION_ARGS)
     in = (lt_inputs){&model->bundle.model.design, &none, &model->bundle.user, &model->bundle.item, NULL};
     if (user < 0)
         in.stranger = ltpg_live_user(model, PG_GETARG_DATUM(1), user_type);
+    one.row = &no_row;
     one.user = &user;
     one.item = &item;
     columns = in.design->dense + in.design->sparse + 2;

@@ -174,6 +174,7 @@ static void
 fit(training *t)
 {
     ltpg_progress_phase(t->progress, "training");
+    t->bundle.model.algorithm = t->algorithm;
     LTPG(t->env, t->algorithm->train(t->env, &t->dataset, &t->options, &t->bundle.model, &t->result.fit));
     t->result.features = t->bundle.model.design.dense + t->bundle.model.design.sparse;
 }

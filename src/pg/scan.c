@@ -56,7 +56,8 @@ void
 ltpg_scan(const char *query, ltpg_row_function each, void *context)
 {
     row_receiver receiver = {
-        .pub = {receive_row, receive_startup, receive_nothing, receive_nothing, DestNone},
+        /* any kind but DestNone, which SPI takes for a utility command, and DestSPI, which it counts itself */
+        .pub = {receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore},
         .each = each,
         .context = context,
     };
