@@ -16,6 +16,7 @@
 
 #define HISTORY 10
 #define BACKTRACKS 40
+#define WINDOW 10       /* iterations over which a stall is measured */
 #define SUFFICIENT 1e-4 /* Armijo's constant */
 
 typedef struct state {
@@ -163,7 +164,7 @@ lt_status lt_lbfgs_minimize(lt_env *env, const lt_lbfgs *spec, double *w, int *i
 {
     const char *what = "the optimiser's vectors";
     size_t n = (size_t)spec->n, vectors = 6 + 2 * HISTORY;
-    double *memory, *at, value;
+    double *memory, *at, value, earlier[WINDOW];
     state t = {.spec = spec, .n = (int)spec->n, .gamma = 1};
     int done = 0;
 
@@ -189,6 +190,11 @@ lt_status lt_lbfgs_minimize(lt_env *env, const lt_lbfgs *spec, double *w, int *i
     while (!(*converged = is_optimal(&t)) && done < spec->iterations) {
         bool moved;
 
+        if (done >= WINDOW && earlier[done % WINDOW] - value < spec->stall * fabs(value)) {
+            *converged = true;
+            break;
+        }
+        earlier[done % WINDOW] = value;
         find_direction(&t);
         LT_TRY(line_search(env, &t, &value, &moved));
         if (!moved && t.kept > 0) {

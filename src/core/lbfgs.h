@@ -12,6 +12,7 @@ typedef struct lt_lbfgs {
     const double *scale; /* n: positive, about the smooth part's second derivatives; the preconditioner */
     int iterations;      /* at most */
     double tolerance;    /* stops when |derivative_j| <= tolerance * scale_j * max(1, max |w|) for all j */
+    double stall;        /* stops as well when 10 iterations lowered the value by less than this share; 0: never */
     void *context;
     /* value and gradient[0..n) of the smooth part at w. */
     lt_status (*evaluate)(lt_env *env, void *context, const double *w, double *value, double *gradient);

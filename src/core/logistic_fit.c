@@ -16,7 +16,7 @@ extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, i
 extern void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b,
                     const int *ldb, int *info);
 
-#define NEWTON_COLUMNS 600
+#define NEWTON_COLUMNS 1000
 #define NEWTON_WORK 4e9    /* multiplications a Hessian: about a second */
 #define SAMPLE_ROWS 200000 /* examples from which Newton starts with a sample of one in SAMPLE_STEP */
 #define SAMPLE_STEP 16
@@ -27,7 +27,7 @@ extern void dpotrs_(const char *uplo, const int *n, const int *nrhs, const doubl
 #define SINGULAR 1e6
 #define RIDGE 1e-10
 
-/* Multiplications a Hessian takes. */
+/* Multiplications it takes to make a Hessian. */
 static double hessian_work(const lt_inputs *in, const lt_examples *ex)
 {
     const lt_design *d = in->design;
@@ -258,6 +258,9 @@ static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iteration
                      .iterations = f->epochs,
                      /* Correlated columns leave errors several times the scaled derivatives. */
                      .tolerance = f->tolerance / 10,
+                     /* With many columns there are directions that only the penalty determines, and which take hundreds
+                      * of passes to change no prediction. */
+                     .stall = f->c > NEWTON_COLUMNS ? f->tolerance : 0,
                      .context = f,
                      .evaluate = lbfgs_evaluate,
                      .progress = lbfgs_progress};

@@ -638,6 +638,36 @@ static void test_many_rows(void)
     test_env_drop(env);
 }
 
+/* Over 1,000 columns, most of them all but determined by the penalty alone: a stalled loss ends training. */
+static void test_wide(void)
+{
+    lt_env *env = test_env();
+    lt_dataset d = {.design = {.item_dense = 3, .items = 1500, .item_ids = true}, .train.n = 60000};
+    fitted a, b;
+    lt_random r;
+
+    lt_random_seed(&r, 12);
+    lt_design_finish(env, &d.design);
+    d.item = random_table(env, &r, 1500, 3, 0);
+    lt_alloc(env, &d.train.item, 60000, sizeof *d.train.item, "item");
+    lt_alloc(env, &d.train.label, 60000, sizeof *d.train.label, "label");
+    for (int i = 0; i < 60000; i++) {
+        int32_t j = (int32_t)(1500 * pow(lt_random_uniform(&r), 3));
+        double m = d.item.x[3 * j] - d.item.x[3 * j + 1] + 0.5 * (j % 3);
+
+        d.train.item[i] = j;
+        d.train.label[i] = lt_random_uniform(&r) < 1 / (1 + exp(-m));
+    }
+    a = train(env, &d, NULL);
+    b = train(env, &d, OPTIONS("tolerance", "1e-9"));
+    trained(&a, env, "wide");
+    trained(&b, env, "wide, to the end");
+    ok(a.fit.epochs < b.fit.epochs, "a stalled loss ends training (%d iterations, not %d)", a.fit.epochs, b.fit.epochs);
+    near(a.fit.loss, b.fit.loss, 1e-5, "at the same loss");
+    near(distance(array(&a, "coefficients"), array(&b, "coefficients"), 1504), 0, 0.01, "and about the coefficients");
+    test_env_drop(env);
+}
+
 static void test_scoring(void)
 {
     lt_env *env = test_env();
@@ -898,6 +928,7 @@ int main(void)
     test_weights();
     test_singular();
     test_many_rows();
+    test_wide();
     test_scoring();
     test_implicit();
     test_epochs();
