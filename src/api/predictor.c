@@ -186,8 +186,8 @@ typedef struct cached
 
 typedef struct predict_cache
 {
-    MemoryContext home, scratch;
-    lt_env *env; /* over scratch, which is reset after each row */
+    MemoryContext home;
+    MemoryContext scratch; /* reset after each row */
     float *x;
     int32 x_width;
     cached slot[SLOTS];
@@ -203,8 +203,6 @@ predict_cache_of(FmgrInfo *flinfo)
         c = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof *c);
         c->home = flinfo->fn_mcxt;
         c->scratch = AllocSetContextCreate(c->home, "longtail predict", ALLOCSET_DEFAULT_SIZES);
-        c->env = ltpg_env(c->home, 0);
-        c->env->context = c->scratch;
         flinfo->fn_extra = c;
     }
     return c;
@@ -307,12 +305,13 @@ longtail_predictor_predict(PG_FUNCTION_ARGS)
     lt_table none = {0};
     lt_inputs in = {.design = &p->model.design, .row = &row, .user = &none, .item = &none};
     lt_examples one = {.n = 1};
+    lt_env *env;
     float margin = 0;
 
     encode_features(c, p, PG_GETARG_ARRAYTYPE_P(1));
     row.x = c->x;
-    LTPG(c->env, p->model.algorithm->predict(c->env, &p->model, &in, &one, &margin));
+    env = ltpg_env(c->scratch, 0);
+    LTPG(env, p->model.algorithm->predict(env, &p->model, &in, &one, &margin));
     MemoryContextReset(c->scratch);
-    c->env->used = 0;
     PG_RETURN_FLOAT8(lt_link_apply(p->model.link, margin));
 }
