@@ -436,6 +436,7 @@ static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options
     model->link = lt_loss_link(job->loss);
     model->design = data->design;
     lt_mlp_trainer_free(env, &job->trainer);
+    lt_batch_free(env, &job->batch);
     LT_TRY(lt_mlp_store(env, &kept, model));
     /* A loss can stay finite for one more epoch than the weights. */
     if (lt_mlp_load(env, model, &stored) != LT_OK)

@@ -189,15 +189,20 @@ void lt_activate_back(lt_activation f, int64_t n, const float *z, float *gradien
 }
 
 LT_VECTORIZED
-void lt_add_bias(int b, int h, const float *bias, float *z)
+static void add_bias(int b, int h, const float *bias, float *z)
 {
     for (int i = 0; i < b; i++, z += h)
         for (int j = 0; j < h; j++)
             z[j] += bias[j];
 }
 
+void lt_add_bias(int b, int h, const float *bias, float *z)
+{
+    add_bias(b, h, bias, z);
+}
+
 LT_VECTORIZED
-void lt_column_sums(int b, int h, const float *restrict g, float *restrict sums)
+static void column_sums(int b, int h, const float *restrict g, float *restrict sums)
 {
     memset(sums, 0, (size_t)h * sizeof *sums);
     for (int i = 0; i < b; i++, g += h)
@@ -205,18 +210,28 @@ void lt_column_sums(int b, int h, const float *restrict g, float *restrict sums)
             sums[j] += g[j];
 }
 
+void lt_column_sums(int b, int h, const float *g, float *sums)
+{
+    column_sums(b, h, g, sums);
+}
+
 /* ---- sparse inputs ---- */
 
 LT_VECTORIZED
-void lt_add_scaled(int64_t n, float alpha, const float *restrict x, float *restrict y)
+static void add_scaled(int64_t n, float alpha, const float *restrict x, float *restrict y)
 {
     for (int64_t i = 0; i < n; i++)
         y[i] += alpha * x[i];
 }
 
+void lt_add_scaled(int64_t n, float alpha, const float *x, float *y)
+{
+    add_scaled(n, alpha, x, y);
+}
+
 LT_VECTORIZED
-void lt_sparse_product(int b, int h, const int64_t *start, const int32_t *col, const float *val,
-                       const float *restrict w, float *restrict z)
+static void sparse_product(int b, int h, const int64_t *start, const int32_t *col, const float *val,
+                           const float *restrict w, float *restrict z)
 {
     for (int i = 0; i < b; i++, z += h)
         for (int64_t e = start[i]; e < start[i + 1]; e++) {
@@ -226,6 +241,12 @@ void lt_sparse_product(int b, int h, const int64_t *start, const int32_t *col, c
             for (int j = 0; j < h; j++)
                 z[j] += v * row[j];
         }
+}
+
+void lt_sparse_product(int b, int h, const int64_t *start, const int32_t *col, const float *val, const float *w,
+                       float *z)
+{
+    sparse_product(b, h, start, col, val, w, z);
 }
 
 /* ---- dropout ---- */
@@ -245,19 +266,24 @@ void lt_dropout_mask(lt_random *rng, double rate, int64_t n, float *mask)
 }
 
 LT_VECTORIZED
-void lt_multiply(int64_t n, const float *restrict mask, float *restrict v)
+static void multiply(int64_t n, const float *restrict mask, float *restrict v)
 {
     for (int64_t i = 0; i < n; i++)
         v[i] *= mask[i];
 }
 
+void lt_multiply(int64_t n, const float *mask, float *v)
+{
+    multiply(n, mask, v);
+}
+
 /* ---- batch norm ---- */
 
 LT_VECTORIZED
-void lt_batch_norm(int b, int h, const float *scale, float *restrict z, float *restrict normal, float *restrict mean,
-                   float *restrict variance, float *restrict inverse_sd)
+static void batch_norm(int b, int h, const float *scale, float *restrict z, float *restrict normal,
+                       float *restrict mean, float *restrict variance, float *restrict inverse_sd)
 {
-    lt_column_sums(b, h, z, mean);
+    column_sums(b, h, z, mean);
     memset(variance, 0, (size_t)h * sizeof *variance);
     for (int j = 0; j < h; j++)
         mean[j] /= (float)b;
@@ -278,9 +304,15 @@ void lt_batch_norm(int b, int h, const float *scale, float *restrict z, float *r
         }
 }
 
+void lt_batch_norm(int b, int h, const float *scale, float *z, float *normal, float *mean, float *variance,
+                   float *inverse_sd)
+{
+    batch_norm(b, h, scale, z, normal, mean, variance, inverse_sd);
+}
+
 LT_VECTORIZED
-void lt_batch_norm_back(int b, int h, const float *scale, const float *restrict normal, const float *inverse_sd,
-                        const float *bias_gradient, float *restrict scale_gradient, float *restrict g)
+static void batch_norm_back(int b, int h, const float *scale, const float *restrict normal, const float *inverse_sd,
+                            const float *bias_gradient, float *restrict scale_gradient, float *restrict g)
 {
     memset(scale_gradient, 0, (size_t)h * sizeof *scale_gradient);
     for (int i = 0; i < b; i++)
@@ -289,4 +321,10 @@ void lt_batch_norm_back(int b, int h, const float *scale, const float *restrict 
     for (int i = 0; i < b; i++, g += h, normal += h)
         for (int j = 0; j < h; j++)
             g[j] = scale[j] * inverse_sd[j] * (g[j] - (bias_gradient[j] + normal[j] * scale_gradient[j]) / (float)b);
+}
+
+void lt_batch_norm_back(int b, int h, const float *scale, const float *normal, const float *inverse_sd,
+                        const float *bias_gradient, float *scale_gradient, float *g)
+{
+    batch_norm_back(b, h, scale, normal, inverse_sd, bias_gradient, scale_gradient, g);
 }

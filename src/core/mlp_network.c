@@ -224,10 +224,7 @@ lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in
                             ex->item == NULL ? NULL : ex->item + i, block.embedded, block.z));
         LT_TRY(lt_mlp_rest(env, net, b, &block, margin + i));
     }
-    lt_free(env, batch.x);
-    lt_free(env, batch.start);
-    lt_free(env, batch.col);
-    lt_free(env, batch.val);
+    lt_batch_free(env, &batch);
     lt_mlp_block_free(env, &block);
     return LT_OK;
 }

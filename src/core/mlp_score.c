@@ -338,10 +338,7 @@ lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in
 
     lt_free(env, v);
     lt_free(env, slope);
-    lt_free(env, batch.x);
-    lt_free(env, batch.start);
-    lt_free(env, batch.col);
-    lt_free(env, batch.val);
+    lt_batch_free(env, &batch);
     lt_mlp_block_free(env, &block);
     return LT_OK;
 }

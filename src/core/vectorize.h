@@ -3,6 +3,7 @@
  *
  * A package must run on the oldest x86-64, so that is what the library is built for; of such a function the compiler
  * makes one copy an instruction set, and the loader picks.  Elsewhere the word means nothing and the loops are plain C.
+ * It is for static functions: of a public one, gcc would export the chooser, hidden visibility or not.
  * Sanitized builds keep one copy, since the loader's choice would run before the sanitizer is up.
  */
 #ifndef LT_VECTORIZE_H

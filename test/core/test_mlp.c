@@ -257,13 +257,40 @@ static void test_correction(lt_env *env)
     }
 }
 
+static float by_user(int32_t u, int32_t i)
+{
+    return u % 4 != 0 && i >= 0;
+}
+
+/* Three users of four take everything. Of a user nobody knows, that is what is known; the last user is in the
+ * validation part alone and no better known. */
+static void test_cold_user(lt_env *env)
+{
+    enum { USERS = 200, ITEMS = 20 };
+    lt_dataset *data = pair_data(env, LT_LABEL_BINARY, USERS, ITEMS, by_user, 1, 0, 19);
+    lt_options o = options_new(env);
+    lt_model model;
+    int32_t user[] = {1, 4, -1, USERS - 1}, item[] = {0, 0, 0, 0};
+    lt_examples ex = {.n = 4, .user = user, .item = item};
+    const float *margin;
+
+    data->train.n -= ITEMS;
+    set(env, &o, "learning_rate", 0.01);
+    set(env, &o, "early_stopping", 0);
+    model = train(env, data, &o);
+    margin = margins(env, &model, data, &ex);
+    ok(margin[0] > 3 && margin[1] < -3, "known users are known (%.1f, %.1f)", margin[0], margin[1]);
+    near(lt_link_apply(model.link, margin[2]), 0.75, 0.1, "an unknown user is an average one");
+    near(margin[3], margin[2], 0, "and so is one without training examples");
+}
+
 /* ---- weights and classes ---- */
 
 static void test_weights(lt_env *env)
 {
     lt_dataset *data = dense_data(env, LT_LABEL_BINARY, 1000, 0, 1, 11);
     lt_options o = options_new(env);
-    lt_model model;
+    lt_model model, other;
 
     fine(env, lt_alloc(env, &data->train.weight, 1000, sizeof(float), "test"));
     for (int64_t i = 0; i < 1000; i++) {
@@ -277,6 +304,17 @@ static void test_weights(lt_env *env)
     choose(env, &o, "class_weight", "balanced");
     model = train(env, data, &o);
     near(lt_link_apply(model.link, margins(env, &model, data, &data->train)[0]), 0.5, 0.02, "balanced classes");
+
+    choose(env, &o, "class_weight", "none");
+    choose(env, &o, "optimizer", "sgd");
+    set(env, &o, "learning_rate", 0.5);
+    model = train(env, data, &o);
+    for (int64_t i = 0; i < 1000; i++)
+        data->train.weight[i] *= 1000;
+    set(env, &o, "regularization", 0.1);
+    other = train(env, data, &o);
+    near(lt_model_array(&other, "b0")->f[0], lt_model_array(&model, "b0")->f[0], 1e-4,
+         "the unit of the weights does not matter, but to the penalty");
 }
 
 /* A penalty on the scale of the data's curvature halves the slope of ridge regression: w = xy / (xx + penalty). */
@@ -534,6 +572,7 @@ int main(void)
     test_rank_one(env);
     test_implicit(env);
     test_correction(env);
+    test_cold_user(env);
     test_weights(env);
     test_regularization(env);
     test_early_stopping(env);
