@@ -55,6 +55,12 @@ ltpg_predictor_check(lt_env *env, const ltpg_predictor *p)
     return LT_OK;
 }
 
+char *
+ltpg_predictor_complaint(const lt_env *env)
+{
+    return psprintf("%c%s.", pg_toupper((unsigned char) env->error.message[0]), env->error.message + 1);
+}
+
 bytea *
 ltpg_predictor_encode(lt_env *env, const ltpg_predictor *p)
 {
@@ -152,7 +158,7 @@ longtail_predictor_recv(PG_FUNCTION_ARGS)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
                  errmsg("invalid binary value for type longtail.predictor"),
-                 errdetail("%s.", env->error.message),
+                 errdetail("%s", ltpg_predictor_complaint(env)),
                  env->error.hint[0] != '\0' ? errhint("%s", env->error.hint) : 0));
     value = palloc(VARHDRSZ + n);
     SET_VARSIZE(value, VARHDRSZ + n);

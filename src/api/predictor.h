@@ -30,6 +30,9 @@ ltpg_predictor_width(const ltpg_predictor *p)
 /* LT_CORRUPT when anything does not fit anything else; ends every way to make a predictor. */
 extern lt_status ltpg_predictor_check(lt_env *env, const ltpg_predictor *p);
 
+/* The environment's error as a full sentence, for a detail. */
+extern char *ltpg_predictor_complaint(const lt_env *env);
+
 extern bytea *ltpg_predictor_encode(lt_env *env, const ltpg_predictor *p);
 extern lt_status ltpg_predictor_decode(lt_env *env, const void *bytes, Size n, ltpg_predictor *out);
 

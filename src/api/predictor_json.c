@@ -16,7 +16,6 @@
 #include "common/shortest_dec.h"
 #include "lib/stringinfo.h"
 #include "utils/builtins.h"
-#include "utils/float.h"
 #include "utils/json.h"
 #include "utils/numeric.h"
 
@@ -166,26 +165,49 @@ whole_member(JsonbContainer *object, const char *key, double most)
     return (int64) value;
 }
 
+/* The digits of a number, or what a string says in its place. */
+static char *
+number_text(const JsonbValue *v, const char *key)
+{
+    if (v->type == jbvNumeric)
+        return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
+    if (v->type != jbvString || v->val.string.len > 9) /* "-Infinity" is the longest */
+        BAD("Key \"%s\" must hold numbers.", key);
+    return pnstrdup(v->val.string.val, v->val.string.len);
+}
+
+static void
+check_number(const JsonbValue *v, const char *key, const char *text, const char *end, bool finite)
+{
+    if (end == text || *end != '\0')
+        BAD("Key \"%s\" must hold numbers.", key);
+    if (v->type == jbvNumeric && !finite)
+        BAD("Key \"%s\" holds a number out of range.", key);
+}
+
+/* strtod and strtof round correctly, each to its own type; they read NaN, Infinity and -0 too. */
 static double
 read_float8(const JsonbValue *v, const char *key)
 {
-    if (v->type == jbvNumeric)
-        return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(v->val.numeric)));
-    if (v->type != jbvString)
-        BAD("Key \"%s\" must hold numbers.", key);
-    return DatumGetFloat8(DirectFunctionCall1(float8in,
-                                              CStringGetDatum(pnstrdup(v->val.string.val, v->val.string.len))));
+    char *text = number_text(v, key);
+    char *end;
+    double value = strtod(text, &end);
+
+    check_number(v, key, text, end, isfinite(value));
+    pfree(text); /* there may be millions */
+    return value;
 }
 
 static float
 read_float4(const JsonbValue *v, const char *key)
 {
-    if (v->type == jbvNumeric)
-        return DatumGetFloat4(DirectFunctionCall1(numeric_float4, NumericGetDatum(v->val.numeric)));
-    if (v->type != jbvString)
-        BAD("Key \"%s\" must hold numbers.", key);
-    return DatumGetFloat4(DirectFunctionCall1(float4in,
-                                              CStringGetDatum(pnstrdup(v->val.string.val, v->val.string.len))));
+    char *text = number_text(v, key);
+    char *end;
+    float value = strtof(text, &end);
+
+    check_number(v, key, text, end, isfinite(value));
+    pfree(text); /* there may be millions */
+    return value;
 }
 
 /* A list of exactly n members; -1: of any length. */
@@ -330,5 +352,5 @@ ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
         BAD("Key \"converged\" must hold true or false.");
     out->fit.converged = v.val.boolean;
     if (ltpg_predictor_check(env, out) != LT_OK)
-        BAD("%s.", env->error.message);
+        BAD("%s", ltpg_predictor_complaint(env));
 }
