@@ -462,17 +462,16 @@ static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_
                         float *x)
 {
     int32_t width = in->design->dense;
-    const float *from = in->row->x;
 
     if (index == NULL && ex->row == NULL) {
-        memcpy(x, from + (ex->row_first + first) * width, (size_t)b * (size_t)width * sizeof *x);
+        memcpy(x, in->row->x + (ex->row_first + first) * width, (size_t)b * (size_t)width * sizeof *x);
         return;
     }
     for (int k = 0; k < b; k++, x += width) {
         int64_t e = index == NULL ? first + k : index[k];
         int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
 
-        memcpy(x, from + row * width, (size_t)width * sizeof *x);
+        gather_dense(x, in->row, row, width);
     }
 }
 

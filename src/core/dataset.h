@@ -112,7 +112,8 @@ typedef struct lt_batch {
     size_t cap_x, cap_start, cap_col, cap_val;
 } lt_batch;
 
-/* Gathers examples index[0..b) (NULL: first .. first+b-1) of ex. Unknown users and items have no entries. */
+/* Gathers examples index[0..b) (NULL: first .. first+b-1) of ex. Unknown users and items have no entries,
+ * nor has row -1, whose numbers are 0. */
 lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
                     lt_batch *out);
 void lt_batch_free(lt_env *env, lt_batch *b);

@@ -214,6 +214,8 @@ static void test_gather(void)
     }
     for (int i = 0; i < 20; i++)
         index[i] = (int32_t)lt_random_below(&r, 50);
+    rows[12] = -1; /* no row: all zero */
+    index[3] = 12;
     fine(env, lt_gather(env, &in, &ex, NULL, 10, 30, &batch));
     ok(gather_matches(&in, &ex, NULL, 10, &batch), "a run of examples, all kinds of columns, unknown users and items");
     fine(env, lt_gather(env, &in, &ex, index, 0, 20, &batch));
