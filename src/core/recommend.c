@@ -143,20 +143,26 @@ static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_requ
     return LT_OK;
 }
 
-lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q, lt_list *out)
+/* How many candidates a request has. */
+static int64_t candidates_of(const lt_recommender *r, const lt_request *q)
 {
-    int64_t n = q->candidates == NULL ? r->bundle->items.n : q->n_candidates;
+    return q->candidates == NULL ? r->bundle->items.n : q->n_candidates;
+}
+
+/* The list from the candidates' margins. */
+static lt_status choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
+{
+    int64_t n = candidates_of(r, q);
     bool whole = strcmp(q->method->name, "none") == 0 || strcmp(q->method->name, "popularity") == 0;
     double exponent = r->bundle->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
     int64_t k = q->k < n ? q->k : n;
     int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
-    float *margin, *ordering, *value;
+    float *ordering, *value;
     uint8_t *excluded = NULL;
     int32_t *best;
 
     if (pool > n)
         pool = n;
-    LT_TRY(lt_alloc(env, &margin, (size_t)n, sizeof *margin, "the scores"));
     LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
     LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
     LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
@@ -168,7 +174,6 @@ lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q
         for (int64_t i = 0; i < n; i++)
             excluded[i] = q->excluded[q->candidates[i]];
     }
-    LT_TRY(score_candidates(env, r, q, n, margin));
     for (int64_t i = 0; i < n; i++)
         ordering[i] = adjusted(r, margin[i], item_at(q->candidates, i), exponent);
     pool = lt_top_k(ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
@@ -189,6 +194,17 @@ lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q
     lt_free(env, best);
     lt_free(env, value);
     lt_free(env, ordering);
+    return LT_OK;
+}
+
+lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q, lt_list *out)
+{
+    int64_t n = candidates_of(r, q);
+    float *margin;
+
+    LT_TRY(lt_alloc(env, &margin, (size_t)n, sizeof *margin, "the scores"));
+    LT_TRY(score_candidates(env, r, q, n, margin));
+    LT_TRY(choose(env, r, q, margin, out));
     lt_free(env, margin);
     return LT_OK;
 }
@@ -202,56 +218,51 @@ static void free_list(lt_env *env, lt_list *list)
 
 /*
  * The user's AUC: the chance that a relevant item is ranked above another one that is neither relevant nor excluded,
- * ties counting one half.  NaN when there is no such pair.
+ * ties counting one half.  NaN when there is no such pair.  score (I) is in any unit that orders; kind (I) is scratch.
  */
-static lt_status ranking_auc(lt_env *env, const lt_recommender *r, const lt_request *q, const int32_t *relevant,
-                             int64_t n_relevant, double *auc)
+static double ranking_auc(int64_t n, const float *score, const uint8_t *excluded, const int32_t *relevant,
+                          int64_t n_relevant, uint8_t *kind)
 {
-    int64_t n = r->bundle->items.n, positives = 0, negatives = 0;
+    enum { OTHER, RELEVANT, EXCLUDED };
+    int64_t positives = 0, negatives = 0;
     double wins = 0;
-    uint8_t *kind; /* 0 other, 1 relevant, 2 excluded */
-    float *score;
 
-    LT_TRY(lt_alloc(env, &score, (size_t)n, sizeof *score, "the scores"));
-    LT_TRY(lt_alloc(env, &kind, (size_t)n, 1, "the scores"));
-    LT_TRY(score_candidates(env, r, q, n, score));
-    for (int64_t i = 0; i < n; i++) {
-        kind[i] = q->excluded != NULL && q->excluded[i] ? 2 : 0;
-        score[i] = adjusted(r, score[i], (int32_t)i, r->bundle->popularity_exponent);
-    }
+    for (int64_t i = 0; i < n; i++)
+        kind[i] = excluded[i] ? EXCLUDED : OTHER;
     for (int64_t j = 0; j < n_relevant; j++)
-        if (relevant[j] >= 0 && kind[relevant[j]] == 0) {
-            kind[relevant[j]] = 1;
+        if (relevant[j] >= 0 && kind[relevant[j]] == OTHER) {
+            kind[relevant[j]] = RELEVANT;
             positives++;
         }
     for (int64_t i = 0; i < n; i++)
-        negatives += kind[i] == 0;
+        negatives += kind[i] == OTHER;
     for (int64_t j = 0; j < n_relevant; j++) {
         int64_t below = 0, ties = 0;
 
-        if (relevant[j] < 0 || kind[relevant[j]] != 1)
+        if (relevant[j] < 0 || kind[relevant[j]] != RELEVANT)
             continue;
         for (int64_t i = 0; i < n; i++) {
-            below += kind[i] == 0 && score[i] < score[relevant[j]];
-            ties += kind[i] == 0 && score[i] == score[relevant[j]];
+            below += kind[i] == OTHER && score[i] < score[relevant[j]];
+            ties += kind[i] == OTHER && score[i] == score[relevant[j]];
         }
         wins += (double)below + 0.5 * (double)ties;
     }
-    *auc = positives > 0 && negatives > 0 ? wins / ((double)positives * (double)negatives) : NAN;
-    lt_free(env, kind);
-    lt_free(env, score);
-    return LT_OK;
+    return positives > 0 && negatives > 0 ? wins / ((double)positives * (double)negatives) : NAN;
 }
 
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
                               double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m)
 {
-    uint8_t *excluded;
+    int64_t n = r->bundle->items.n;
+    uint8_t *excluded, *kind;
+    float *margin;
     int k = 0;
 
     for (int j = 0; j < m->n_k; j++)
         k = m->k[j] > k ? m->k[j] : k;
-    LT_TRY(lt_alloc(env, &excluded, (size_t)r->bundle->items.n, 1, "the exclusions"));
+    LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
+    LT_TRY(lt_alloc(env, &kind, (size_t)n, 1, "the exclusions"));
+    LT_TRY(lt_alloc(env, &margin, (size_t)n, sizeof *margin, "the scores"));
     for (int32_t row = 0; row < test->relevant.rows; row++) {
         const int32_t *relevant = test->relevant.col + test->relevant.start[row];
         int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row];
@@ -259,7 +270,6 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
                         .k = k, .method = method, .strength = strength, .options = options,
                         .seed = seed + (uint64_t)row};
         lt_list list;
-        double auc;
 
         LT_TRY(lt_poll(env));
         if (test->seen != NULL && test->user[row] >= 0) {
@@ -270,15 +280,18 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
         }
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 1;
-        LT_TRY(lt_recommend(env, r, &q, &list));
+        LT_TRY(score_candidates(env, r, &q, n, margin));
+        LT_TRY(choose(env, r, &q, margin, &list));
         lt_ranking_add(m, list.item, list.n, relevant, n_relevant);
         free_list(env, &list);
-        LT_TRY(ranking_auc(env, r, &q, relevant, n_relevant, &auc));
-        if (!isnan(auc))
-            lt_ranking_add_auc(m, auc);
+        for (int64_t i = 0; i < n; i++)
+            margin[i] = adjusted(r, margin[i], (int32_t)i, r->bundle->popularity_exponent);
+        lt_ranking_add_auc(m, ranking_auc(n, margin, excluded, relevant, n_relevant, kind));
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 0;
     }
+    lt_free(env, margin);
+    lt_free(env, kind);
     lt_free(env, excluded);
     return LT_OK;
 }
