@@ -164,7 +164,7 @@ find(const char *model, int version)
         SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
                                       " ARRAY(SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)"
                                       " FROM longtail.model m LEFT JOIN longtail.model_version v ON v.model_id = m.model_id"
-                                      " AND v.version = CASE WHEN $2 = 0 THEN m.active_version ELSE $2 END"
+                                      " AND v.version = CASE WHEN $2 <= 0 THEN m.active_version ELSE $2 END"
                                       " WHERE m.name = $1",
                                       2, types);
 

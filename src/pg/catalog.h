@@ -32,7 +32,7 @@ typedef struct ltpg_version {
 } ltpg_version;
 
 #define LTPG_ACTIVE_VERSION 0
-#define LTPG_NO_VERSION (-1) /* the model itself, whatever its versions */
+#define LTPG_NO_VERSION (-1) /* the model itself: the active version's number, or 0 when none is */
 
 /*
  * The model's version, by number or one of the above. An unknown model or version, or one without a right to it, is an error, the same
