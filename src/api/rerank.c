@@ -165,31 +165,24 @@ find_method(const char *name)
     return NULL; /* not reached */
 }
 
-/* Of the common options a list has the seed, and the shares that make segments of the popularity given. */
-static bool
-applies(const lt_reranker *method, const lt_option *spec, bool popularity_given)
-{
-    bool share = strcmp(spec->name, "head_share") == 0 || strcmp(spec->name, "tail_share") == 0;
-
-    return (spec >= method->options && spec < method->options + method->n_options) ||
-           strcmp(spec->name, "seed") == 0 || (share && popularity_given);
-}
-
+/* The method's own options; the seed; and the shares that make segments of the popularity given. */
 static lt_options
 read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool popularity_given)
 {
+    static const char *const common[] = {"seed", "head_share", "tail_share"};
+    lt_option *spec = palloc((method->n_options + lengthof(common)) * sizeof *spec);
+    int n = method->n_options;
     lt_options o;
 
-    LTPG(env, lt_options_init(env, &o, method->options, method->n_options));
+    if (n > 0)
+        memcpy(spec, method->options, n * sizeof *spec);
+    for (int i = 0; i < (popularity_given ? 3 : 1); i++)
+        for (int j = 0; j < lt_common_options_count; j++)
+            if (strcmp(lt_common_options[j].name, common[i]) == 0)
+                spec[n++] = lt_common_options[j];
+    LTPG(env, lt_options_init_own(env, &o, spec, n));
     if (given != NULL)
         ltpg_options_set(env, &o, given);
-    for (int i = 0; i < o.n; i++)
-        if (o.value[i].given && !applies(method, o.spec[i], popularity_given))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("option \"%s\" does not apply to rerank method \"%s\"", o.spec[i]->name, method->name),
-                     errhint("longtail.rerank_methods() lists each method's options; head_share and tail_share go with "
-                             "popularity.")));
     return o;
 }
 
