@@ -71,11 +71,6 @@ longtail_model_coefficients(PG_FUNCTION_ARGS)
     LTPG(env, lt_coefficients(env, &b->model, mean, scale, row));
     put_coefficient(result, "(intercept)", &row[0]);
     for (int32 c = 0; c < d->dense + d->sparse; c++)
-    {
-        char name[512];
-
-        LTPG(env, lt_bundle_column_name(env, b, c, name, sizeof name));
-        put_coefficient(result, name, &row[c + 1]);
-    }
+        put_coefficient(result, ltpg_model_column_name(env, model, c), &row[c + 1]);
     return (Datum) 0;
 }

@@ -12,8 +12,6 @@
 
 PG_FUNCTION_INFO_V1(longtail_explain);
 
-#define NAME_SIZE 512
-
 typedef struct reason
 {
     int32 column; /* -1: the baseline; beyond the inputs: the user's, then the item's embedding */
@@ -36,14 +34,12 @@ static const char *
 reason_name(lt_env *env, const ltpg_model *model, int32 column)
 {
     const lt_design *d = &model->bundle.model.design;
-    char *name = palloc(NAME_SIZE);
 
     if (column < 0)
         return "(baseline)";
     if (column >= d->dense + d->sparse)
         return column == d->dense + d->sparse ? "user embedding" : "item embedding";
-    LTPG(env, lt_bundle_column_name(env, &model->bundle, column, name, NAME_SIZE));
-    return name;
+    return ltpg_model_column_name(env, model, column);
 }
 
 /* explain(model, user_id, item_id) */

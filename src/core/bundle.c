@@ -128,40 +128,35 @@ static lt_status cross_name(lt_env *env, const lt_bundle *b, int32_t column, cha
     return lt_fail(env, LT_CORRUPT, "input column %d belongs to no feature", (int)column);
 }
 
+lt_id_of lt_bundle_column_id(const lt_bundle *b, int32_t column, int32_t *number)
+{
+    const lt_design *d = &b->model.design;
+
+    *number = column - d->dense - d->row_sparse - d->user_sparse - d->item_sparse;
+    if (*number < 0)
+        return LT_ID_OF_NOBODY;
+    if (d->user_ids) {
+        if (*number < d->users)
+            return LT_ID_OF_USER;
+        *number -= d->users;
+    }
+    return d->item_ids && *number < d->items ? LT_ID_OF_ITEM : LT_ID_OF_NOBODY;
+}
+
 lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size)
 {
     const lt_encoder *sides[3] = {&b->row_encoder, &b->user_encoder, &b->item_encoder};
-    const lt_design *d = &b->model.design;
+    bool dense = column < b->model.design.dense;
+    int32_t at = dense ? column : column - b->model.design.dense;
 
-    if (column < d->dense) {
-        for (int i = 0; i < 3; i++) {
-            if (column < sides[i]->dense)
-                return lt_encoder_column_name(env, sides[i], true, column, out, size);
-            column -= sides[i]->dense;
-        }
-    }
-    column -= d->dense;
-    {
-        int32_t sparse = column;
+    for (int i = 0; i < 3; i++) {
+        int32_t columns = dense ? sides[i]->dense : sides[i]->sparse;
 
-        for (int i = 0; i < 3; i++) {
-            if (sparse < sides[i]->sparse)
-                return lt_encoder_column_name(env, sides[i], false, sparse, out, size);
-            sparse -= sides[i]->sparse;
-        }
-        if (d->user_ids) {
-            if (sparse < d->users) {
-                snprintf(out, size, "user id");
-                return LT_OK;
-            }
-            sparse -= d->users;
-        }
-        if (d->item_ids && sparse < d->items) {
-            snprintf(out, size, "item id");
-            return LT_OK;
-        }
+        if (at < columns)
+            return lt_encoder_column_name(env, sides[i], dense, at, out, size);
+        at -= columns;
     }
-    return cross_name(env, b, column, out, size);
+    return cross_name(env, b, column - b->model.design.dense, out, size);
 }
 
 void lt_pairs_write(lt_writer *w, const lt_pairs *p)

@@ -39,7 +39,13 @@ lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options);
 /* The model's design from the frozen encoders, the ids and the options crosses and id_features. LT_INVALID for a cross
  * that does not name one user and one item feature. */
 lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *options, lt_design *design);
-/* How a user reads an input column: dense columns first, then sparse. */
+/*
+ * The id an input column (dense ones first, then sparse) stands for: LT_ID_OF_USER or LT_ID_OF_ITEM with its number, or
+ * LT_ID_OF_NOBODY for a column of features.
+ */
+typedef enum lt_id_of { LT_ID_OF_NOBODY, LT_ID_OF_USER, LT_ID_OF_ITEM } lt_id_of;
+lt_id_of lt_bundle_column_id(const lt_bundle *b, int32_t column, int32_t *number);
+/* How a user reads an input column of features. */
 lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size);
 
 void lt_bundle_write(lt_writer *w, const lt_bundle *b);

@@ -232,7 +232,7 @@ static lt_status logistic_explain(lt_env *env, const lt_model *m, const lt_input
     int dense = m->design.dense;
     lt_batch batch = {0};
 
-    memset(contribution, 0, (1 + (size_t)dense + (size_t)m->design.sparse) * sizeof *contribution);
+    memset(contribution, 0, (1 + (size_t)dense + (size_t)m->design.sparse + 2) * sizeof *contribution);
     LT_TRY(lt_gather(env, in, one, NULL, 0, 1, &batch));
     contribution[0] = w[0];
     for (int j = 0; j < dense; j++)

@@ -215,6 +215,30 @@ ltpg_model_item_text(const ltpg_model *model, int32 item)
     return ltpg_key_text(model->bundle.item_id, bytes, length);
 }
 
+char *
+ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column)
+{
+    const lt_bundle *b = &model->bundle;
+    Size size = 512;
+    char *name = palloc(size);
+    int32_t number;
+    int64_t length;
+    const char *bytes;
+
+    switch (lt_bundle_column_id(b, column, &number))
+    {
+        case LT_ID_OF_USER:
+            bytes = lt_dictionary_key(&b->users, number, &length);
+            return psprintf("user id=%s", ltpg_key_text(b->user_id, bytes, length));
+        case LT_ID_OF_ITEM:
+            return psprintf("item id=%s", ltpg_model_item_text(model, number));
+        case LT_ID_OF_NOBODY:
+            break;
+    }
+    LTPG(env, lt_bundle_column_name(env, b, column, name, size));
+    return name;
+}
+
 lt_pairs
 ltpg_model_seen(lt_env *env, const ltpg_model *model)
 {

@@ -50,6 +50,8 @@ extern int32 ltpg_model_item(const ltpg_model *model, Datum value, Oid type);
 extern int32 ltpg_model_user(const ltpg_model *model, Datum value, Oid type);
 /* The text of an item's id, palloc'ed. */
 extern char *ltpg_model_item_text(const ltpg_model *model, int32 item);
+/* How a user reads an input column, palloc'ed: "price", "country=Iceland", "item id=85123A". */
+extern char *ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column);
 
 /* Items a user has, as numbers (ascending, each once, unknown ones left out). */
 typedef struct ltpg_seen {

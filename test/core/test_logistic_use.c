@@ -62,7 +62,7 @@ static void test_scoring(void)
     ok(fabs(margin[0] - want[0]) > 1e-3, "which matter");
 
     worst = 0;
-    lt_alloc(env, &contribution, (size_t)(1 + d.design.dense + d.design.sparse), sizeof *contribution, "parts");
+    lt_alloc(env, &contribution, (size_t)(1 + d.design.dense + d.design.sparse + 2), sizeof *contribution, "parts");
     in = lt_dataset_inputs(&d);
     for (int i = 0; i < 50; i++) {
         lt_examples one = {
