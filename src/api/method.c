@@ -16,7 +16,7 @@ find_method(const char *name)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("unknown rerank method \"%s\"", name),
-                 errhint("SELECT method, description FROM longtail.rerank_methods() lists them.")));
+                 errhint("SELECT name, description FROM longtail.rerank_methods() lists them.")));
     return method;
 }
 
@@ -35,6 +35,8 @@ ltpg_method_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int metho
     found = find_method(name);
     if (!PG_ARGISNULL(strength))
         *strength_out = PG_GETARG_FLOAT8(strength);
+    else if (strcmp(name, "none") == 0)
+        *strength_out = 0;
     else if (strcmp(name, own) == 0)
         *strength_out = model->bundle.rerank_strength;
     else
@@ -48,5 +50,10 @@ ltpg_method_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int metho
                  errmsg("strength of method \"%s\" is %g", name, *strength_out),
                  isinf(found->max_strength) ? errdetail("It must be a number of at least 0.")
                                             : errdetail("It must be from 0 to %g.", found->max_strength)));
+    if (PG_ARGISNULL(method) && strcmp(name, "none") == 0 && *strength_out > 0)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                 errmsg("strength %g needs a method: the model's own is \"none\"", *strength_out),
+                 errhint("Name one in the call, or set option \"rerank\" in training.")));
     return found;
 }

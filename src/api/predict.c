@@ -114,7 +114,7 @@ bind_column(const ltpg_model *model, TupleDesc row, int feature, ltpg_column *ou
     ereport(ERROR,
             (errcode(ERRCODE_UNDEFINED_COLUMN),
              errmsg("the row has no column \"%s\", a feature of model \"%s\"", f->name, model->definition->name),
-             errhint("Give it as NULL where it is not known.")));
+             errhint("Columns are matched by name; give it as NULL where it is not known.")));
 }
 
 /* Makes the model's row_features those of this row type. */
