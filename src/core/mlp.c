@@ -44,9 +44,10 @@ static const lt_option mlp_options[] = {
      "l2 penalty: half of this times the sum of squared weights, against the sum of all examples' losses"},
     {"l1", LT_OPT_FLOAT, "0", 0, 1e12, NULL, "l1 penalty: this times the sum of absolute weights"},
     {"tolerance", LT_OPT_FLOAT, "0.0001", 0, 1e6, NULL, "the least fall of the loss that early_stopping counts"},
-    {"early_stopping", LT_OPT_INT, "3", 0, 100000, NULL,
+    {"early_stopping", LT_OPT_INT, "-1", -1, 100000, NULL,
      "epochs without a lower validation loss after which training stops and returns to the best weights; without a "
-     "validation part the training loss is watched; 0: never"},
+     "validation part the training loss is watched; 0: never; -1: 3 where there are labels, never for implicit feedback, "
+     "whose loss against sampled negatives says little of rankings"},
     {"embedding", LT_OPT_INT, "16", 0, 1024, NULL,
      "width of the learned vectors of users and items; 0: none; without users it is ignored"},
     {"class_weight", LT_OPT_ENUM, "none", 0, 0, "none|balanced",
@@ -340,11 +341,21 @@ static void log_epoch(lt_env *env, const lt_job *job, int epoch, double loss, do
         env->log(env->context, &line);
 }
 
+/* Option early_stopping, -1 resolved. */
+static int64_t patience_of(const lt_job *job)
+{
+    int64_t given = lt_option_int(job->options, "early_stopping");
+
+    if (given >= 0)
+        return given;
+    return job->data->label_kind == LT_LABEL_IMPLICIT ? 0 : 3;
+}
+
 /* Trains until the last epoch or until early stopping; *kept is the network to keep. */
 static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
 {
     double since = env->seconds(env->context), tolerance = lt_option_float(job->options, "tolerance");
-    int64_t patience = lt_option_int(job->options, "early_stopping");
+    int64_t patience = patience_of(job);
     double watched = INFINITY, best = INFINITY, loss = 0, validation = NAN;
     bool implicit = job->data->label_kind == LT_LABEL_IMPLICIT, restore;
     lt_examples train, held_out;
