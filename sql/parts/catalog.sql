@@ -24,6 +24,14 @@ CREATE TABLE longtail.model_version (
     model_id integer NOT NULL REFERENCES longtail.model ON DELETE CASCADE,
     version integer NOT NULL,
     algorithm text NOT NULL,
+    source regclass NOT NULL,
+    user_column name,
+    item_column name,
+    label_column name,
+    weight_column name,
+    time_column name,
+    user_features regclass,
+    item_features regclass,
     options jsonb NOT NULL,
     trained timestamptz NOT NULL DEFAULT clock_timestamp(),
     rows bigint NOT NULL,
@@ -41,7 +49,7 @@ CREATE TABLE longtail.model_version (
     PRIMARY KEY (model_id, version)
 );
 COMMENT ON TABLE longtail.model_version IS
-'One row a trained version. Read longtail.model_versions instead.';
+'One row a trained version, with the definition it was trained by, which is what serves it. Read longtail.model_versions instead.';
 
 CREATE TABLE longtail.model_data (
     model_id integer NOT NULL,

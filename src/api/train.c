@@ -409,5 +409,5 @@ longtail_retrain(PG_FUNCTION_ARGS)
 
     ltpg_catalog_find(name, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     PG_RETURN_DATUM(
-        run(fcinfo, ltpg_catalog_definition(found.model_id), PG_GETARG_JSONB_P(1), false, found.version > 0));
+        run(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false, found.version > 0));
 }

@@ -44,7 +44,7 @@ load(const ltpg_version *version, MemoryContext parent)
     model->memory = memory;
     model->version = *version;
     model->env = ltpg_env(memory, 0);
-    model->definition = ltpg_catalog_definition(version->model_id);
+    model->definition = ltpg_catalog_definition(version->model_id, version->version);
     bytes = ltpg_catalog_load(version, "model", &n);
     lt_reader_init(model->env, &reader, bytes, n);
     if (lt_bundle_read(&reader, &model->bundle) != LT_OK)

@@ -26,7 +26,8 @@ typedef struct ltpg_model {
     struct ltpg_model *next;
     /* live reads (live.c): prepared when first needed */
     SPIPlanPtr seen_plan, user_plan;
-    Oid seen_user_type, seen_item_type, user_key_type;
+    char *seen_relation, *user_relation; /* the names in the plans, in `memory` */
+    Oid seen_user_type, user_key_type;
     ltpg_features user_features;
     /* how rows of the type last given to predict feed the features (api/predict.c) */
     uint64 row_identifier; /* typcache's, which changes with the type's definition; 0: none yet */

@@ -2,7 +2,8 @@
  * catalog.c: the queries on the catalog tables, all of them here, all fixed text, run as the extension's owner.
  *
  * Rights: a model belongs to the role that trained it; members of that role own it with it. Others use it once granted.
- * Every query names its schema and takes values as parameters only.
+ * Every query names its schema and takes values as parameters only, and no operator or function in it is looked up
+ * on the caller's search_path: what stands there would run as the owner.
  */
 #include "catalog.h"
 
@@ -18,12 +19,13 @@
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/guc.h"
 #include "utils/lsyscache.h"
 #include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #define CHUNK (4 * 1024 * 1024) /* bytes a stored row */
-#define MAX_ARGS 17
+#define MAX_ARGS 25
 
 /* Arguments of a query, gathered one by one. */
 typedef struct arguments
@@ -102,12 +104,16 @@ catalog_owner(void)
 static void
 run(const char *query, arguments *a, bool read_only, int expected)
 {
+    int nest = NewGUCNestLevel();
     Oid user;
     int context, result;
 
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
+                      false);
     result = SPI_execute_with_args(query, a->n, a->type, a->value, a->null, read_only, 0);
+    AtEOXact_GUC(true, nest);
     SetUserIdAndSecContext(user, context);
     if (result != expected)
         elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
@@ -144,8 +150,19 @@ may(Name owner, ArrayType *grantees, ltpg_right right)
     return false;
 }
 
+static void
+refuse(const char *model, ltpg_right right)
+{
+    ereport(ERROR,
+            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+             right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
+                               : errmsg("permission denied for model \"%s\"", model),
+             right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+}
+
 /*
- * The query a page view runs: prepared once a session and kept.
+ * The query a page view runs: prepared once a session and kept.  It names the schema of its operators because the
+ * plan is made again, with the caller's search_path, whenever that changes.
  */
 static SPIPlanPtr find_plan;
 
@@ -162,10 +179,13 @@ find(const char *model, int version)
     if (find_plan == NULL)
     {
         SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
-                                      " ARRAY(SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)"
-                                      " FROM longtail.model m LEFT JOIN longtail.model_version v ON v.model_id = m.model_id"
-                                      " AND v.version = CASE WHEN $2 <= 0 THEN m.active_version ELSE $2 END"
-                                      " WHERE m.name = $1",
+                                      " ARRAY(SELECT g.grantee FROM longtail.model_grant g"
+                                      " WHERE g.model_id OPERATOR(pg_catalog.=) m.model_id)"
+                                      " FROM longtail.model m LEFT JOIN longtail.model_version v"
+                                      " ON v.model_id OPERATOR(pg_catalog.=) m.model_id"
+                                      " AND v.version OPERATOR(pg_catalog.=)"
+                                      " CASE WHEN $2 OPERATOR(pg_catalog.<=) 0 THEN m.active_version ELSE $2 END"
+                                      " WHERE m.name OPERATOR(pg_catalog.=) $1",
                                       2, types);
 
         if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -196,11 +216,7 @@ ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing
                  errhint("SELECT model FROM longtail.models lists the models you may use.")));
     }
     if (!may(DatumGetName(field(0, 2, &is_null)), DatumGetArrayTypeP(field(0, 5, &is_null)), right))
-        ereport(ERROR,
-                (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                 right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
-                                   : errmsg("permission denied for model \"%s\"", model),
-                 right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+        refuse(model, right);
     out->model_id = DatumGetInt32(field(0, 1, &is_null));
     out->version = DatumGetInt32(field(0, 3, &is_null));
     if (is_null && version != LTPG_NO_VERSION)
@@ -235,7 +251,7 @@ relation_field(int column)
 }
 
 ltpg_definition *
-ltpg_catalog_definition(int model_id)
+ltpg_catalog_definition(int model_id, int version)
 {
     MemoryContext caller = CurrentMemoryContext;
     ltpg_definition *d = palloc0(sizeof *d);
@@ -245,13 +261,18 @@ ltpg_catalog_definition(int model_id)
 
     SPI_connect();
     give(&a, INT4OID, Int32GetDatum(model_id));
-    run("SELECT name::pg_catalog.name, algorithm::pg_catalog.name, source, user_column, item_column, label_column,"
-        " weight_column, time_column, user_features, item_features, options, name"
-        " FROM longtail.model WHERE model_id = $1",
+    give(&a, INT4OID, Int32GetDatum(version));
+    run(version == LTPG_NO_VERSION
+            ? "SELECT name, algorithm::name, source, user_column, item_column, label_column, weight_column,"
+              " time_column, user_features, item_features, options FROM longtail.model WHERE model_id = $1"
+            : "SELECT m.name, v.algorithm::name, v.source, v.user_column, v.item_column, v.label_column,"
+              " v.weight_column, v.time_column, v.user_features, v.item_features, v.options"
+              " FROM longtail.model m JOIN longtail.model_version v USING (model_id)"
+              " WHERE model_id = $1 AND v.version = $2",
         &a, true, SPI_OK_SELECT);
     if (SPI_processed != 1)
         elog(ERROR, "model %d is gone", model_id);
-    d->name = MemoryContextStrdup(caller, TextDatumGetCString(field(0, 12, &is_null)));
+    d->name = MemoryContextStrdup(caller, TextDatumGetCString(field(0, 1, &is_null)));
     d->algorithm = name_field(caller, 2);
     d->source = relation_field(3);
     d->user_column = name_field(caller, 4);
@@ -269,9 +290,8 @@ ltpg_catalog_definition(int model_id)
 }
 
 static void
-give_definition(arguments *a, const ltpg_definition *d)
+give_roles(arguments *a, const ltpg_definition *d)
 {
-    give_text(a, d->algorithm);
     give_relation(a, d->source);
     give_name(a, d->user_column);
     give_name(a, d->item_column);
@@ -280,12 +300,22 @@ give_definition(arguments *a, const ltpg_definition *d)
     give_name(a, d->time_column);
     give_relation(a, d->user_features);
     give_relation(a, d->item_features);
+}
+
+static void
+give_definition(arguments *a, const ltpg_definition *d)
+{
+    give_text(a, d->algorithm);
+    give_roles(a, d);
     give(a, JSONBOID, JsonbPGetDatum(d->options));
 }
 
 /* ---- storing ---- */
 
-/* Locks the model's row, so that stores and promotions of one model follow each other. 0: there is none. */
+/*
+ * Locks the model's row, so that stores and promotions of one model follow each other. 0: there is none.  Whose it is is
+ * asked again: since the training began another role may have made a model of this name.
+ */
 static int
 lock_model(const char *name)
 {
@@ -293,8 +323,12 @@ lock_model(const char *name)
     bool is_null;
 
     give_text(&a, name);
-    run("SELECT model_id FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
-    return SPI_processed == 0 ? 0 : DatumGetInt32(field(0, 1, &is_null));
+    run("SELECT model_id, owner FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
+    if (SPI_processed == 0)
+        return 0;
+    if (!may(DatumGetName(field(0, 2, &is_null)), NULL, LTPG_OWN))
+        refuse(name, LTPG_OWN);
+    return DatumGetInt32(field(0, 1, &is_null));
 }
 
 /* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
@@ -342,13 +376,13 @@ next_version(int model_id)
 }
 
 static void
-store_version(int model_id, int version, const char *algorithm, const ltpg_training *t)
+store_version(int model_id, int version, const ltpg_definition *d, const ltpg_training *t)
 {
     arguments a = {0};
 
     give(&a, INT4OID, Int32GetDatum(model_id));
     give(&a, INT4OID, Int32GetDatum(version));
-    give_text(&a, algorithm);
+    give_text(&a, d->algorithm);
     give(&a, JSONBOID, JsonbPGetDatum(t->options));
     give(&a, INT8OID, Int64GetDatum(t->rows));
     give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
@@ -371,9 +405,12 @@ store_version(int model_id, int version, const char *algorithm, const ltpg_train
     give_text(&a, t->decision);
     give(&a, FLOAT8OID, Float8GetDatum(t->seconds));
     give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(t->trained));
+    give_roles(&a, d);
     run("INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
-        " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained)"
-        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)",
+        " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained,"
+        " source, user_column, item_column, label_column, weight_column, time_column, user_features, item_features)"
+        " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
+        " $22, $23, $24, $25)",
         &a, false, SPI_OK_INSERT);
 }
 
@@ -449,7 +486,7 @@ ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const
                 (errcode(ERRCODE_UNDEFINED_OBJECT),
                  errmsg("model \"%s\" was dropped while it was trained", definition->name)));
     version = next_version(model_id);
-    store_version(model_id, version, definition->algorithm, training);
+    store_version(model_id, version, definition, training);
     for (int i = 0; i < n_parts; i++)
         store_part(model_id, version, &parts[i]);
     store_epochs(model_id, version, training);

@@ -39,7 +39,8 @@ typedef struct ltpg_version {
  * for every role that may not see it. With missing_ok an unknown model returns false.
  */
 extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out);
-extern ltpg_definition *ltpg_catalog_definition(int model_id);
+/* What retrain uses (LTPG_NO_VERSION), or what a version was trained by. */
+extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 
 /* Results of a training besides the weights. */
 typedef struct ltpg_training {
