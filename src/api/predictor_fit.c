@@ -2,8 +2,8 @@
  * predictor_fit.c: the aggregates that train: logistic_fit and mlp_fit.
  *
  * A state gathers rows [features | label].  The final function orders them by content and seed (rows.h), encodes them
- * as one feature vector, trains with the core, and returns a longtail.predictor.  It leaves the state as it was, so that
- * the aggregates may be used as window functions.
+ * as one feature vector, trains with the core, and returns a longtail.predictor.  It leaves the state as it was, so
+ * that the aggregates may be used as window functions.
  *
  * Options are those of the algorithm; what only a table can have is refused.  They are read at the first row that has
  * them, so that a mistake shows before the scan, and must not differ between the rows of a group: which row comes

@@ -99,7 +99,8 @@ ltpg_predictor_to_json(const ltpg_predictor *p)
             appendStringInfoString(&out, ", ");
         appendStringInfoString(&out, "{\"name\": ");
         escape_json(&out, a->name);
-        appendStringInfo(&out, ", \"rows\": " INT64_FORMAT ", \"cols\": " INT64_FORMAT ", \"type\": \"%s\", \"values\": ",
+        appendStringInfo(&out,
+                         ", \"rows\": " INT64_FORMAT ", \"cols\": " INT64_FORMAT ", \"type\": \"%s\", \"values\": ",
                          (int64) a->rows, (int64) a->cols, a->f != NULL ? "float4" : "float8");
         if (a->f != NULL)
             put_float4s(&out, a->f, a->rows * a->cols);

@@ -11,6 +11,7 @@
 
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "method.h"
 #include "rerank.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -146,24 +147,7 @@ read_numbers(ArrayType *array, const char *what, int n_items)
     return value;
 }
 
-/* ---- the method ---- */
-
-static const lt_reranker *
-find_method(const char *name)
-{
-    const lt_reranker *method = lt_reranker_find(name);
-    StringInfoData known;
-
-    if (method != NULL)
-        return method;
-    initStringInfo(&known);
-    for (int i = 0; lt_rerankers[i] != NULL; i++)
-        appendStringInfo(&known, "%s%s", i > 0 ? ", " : "", lt_rerankers[i]->name);
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown rerank method \"%s\"", name),
-             errhint("Methods are %s.", known.data)));
-    return NULL; /* not reached */
-}
+/* ---- options ---- */
 
 /* The method's own options; the seed; and the shares that make segments of the popularity given. */
 static lt_options
@@ -184,27 +168,6 @@ read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool po
     if (given != NULL)
         ltpg_options_set(env, &o, given);
     return o;
-}
-
-/* The method and strength asked for, or the model's own. */
-static const lt_reranker *
-take_method(FunctionCallInfo fcinfo, const ltpg_model *model, double *strength)
-{
-    const lt_reranker *method;
-
-    if (model == NULL)
-    {
-        refuse_null(fcinfo, METHOD, "method");
-        refuse_null(fcinfo, STRENGTH, "strength");
-    }
-    method = find_method(PG_ARGISNULL(METHOD) ? model->bundle.rerank : text_to_cstring(PG_GETARG_TEXT_PP(METHOD)));
-    if (!PG_ARGISNULL(STRENGTH))
-        *strength = PG_GETARG_FLOAT8(STRENGTH);
-    else if (strcmp(method->name, model->bundle.rerank) == 0)
-        *strength = model->bundle.rerank_strength;
-    else
-        refuse_null(fcinfo, STRENGTH, "strength of a method that is not the model's own");
-    return method;
 }
 
 /* ---- rerank ---- */
@@ -306,7 +269,7 @@ longtail_rerank(PG_FUNCTION_ARGS)
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
                  errdetail("It must be at least 1.")));
     model = open_model(fcinfo);
-    method = take_method(fcinfo, model, &in.strength);
+    method = ltpg_method_argument(fcinfo, model, METHOD, STRENGTH, &in.strength);
     options = read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS),
                            !PG_ARGISNULL(POPULARITY));
     if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES))
