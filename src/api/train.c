@@ -190,9 +190,12 @@ validate(training *t)
                              &t->result.metric_value));
 }
 
-/* The active version's figure on this training's validation part, read and encoded as that version does. */
-static double
-validate_active(training *t)
+/*
+ * The active version's figure on this training's validation part, read and encoded as that version does.  False when it
+ * cannot read the source as it is now.
+ */
+static bool
+validate_active(training *t, double *value)
 {
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail comparison", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
@@ -200,18 +203,26 @@ validate_active(training *t)
     ltpg_model *active = ltpg_model_load(t->definition->name, LTPG_ACTIVE_VERSION);
     lt_dataset dataset;
     ltpg_reading reading;
-    double value;
+    bool readable;
 
     ltpg_progress_phase(t->progress, "comparing");
-    ltpg_read_frozen(env, t->definition, t->definition->source, &t->options, &active->bundle, active->env, &dataset,
-                     &reading);
-    LTPG(env, lt_validate(env, &active->recommender, &dataset, &t->options, &t->result.metric, &value));
+    readable = active->bundle.label_kind == t->bundle.label_kind &&
+               ltpg_can_read(t->definition, t->definition->source, &active->bundle);
+    if (readable)
+    {
+        ltpg_read_frozen(env, t->definition, t->definition->source, &t->options, &active->bundle, active->env,
+                         &dataset, &reading);
+        LTPG(env, lt_validate(env, &active->recommender, &dataset, &t->options, &t->result.metric, value));
+    }
     MemoryContextSwitchTo(old);
     MemoryContextDelete(memory);
-    return value;
+    return readable;
 }
 
-/* Promote or not, and why, in words for longtail.model_versions. */
+/*
+ * Promote or not, and why, in words for longtail.model_versions.  What was asked to be compared and cannot be is held
+ * back: a night that lost rows, columns or the sense of its ids must not reach the users.
+ */
 static void
 decide(training *t, bool new_definition, bool has_active)
 {
@@ -233,17 +244,27 @@ decide(training *t, bool new_definition, bool has_active)
         r->decision = "promoted: no version was active";
     else if (lt_option_is(&t->options, "promote", "always"))
         r->decision = "promoted: option promote is always";
+    else if (lt_option_is(&t->options, "split", "none") || lt_option_float(&t->options, "validation_fraction") == 0)
+        r->decision = "promoted: no validation part to compare on was asked for";
     else if (isnan(r->metric_value))
-        r->decision = "promoted: there is no validation part to compare on";
+    {
+        r->promoted = false;
+        r->decision = "not promoted: the rows leave no validation part to compare on";
+    }
+    else if (!validate_active(t, &r->active_value))
+    {
+        r->promoted = false;
+        r->decision = "not promoted: the active version cannot be compared, for columns it was trained on are gone or"
+                      " of another kind";
+    }
+    else if (isnan(r->active_value))
+    {
+        r->promoted = false;
+        r->decision = "not promoted: the active version gives no figure on the validation part";
+    }
     else
     {
-        r->active_value = validate_active(t);
         slack = tolerance * fabs(r->active_value);
-        if (isnan(r->active_value))
-        {
-            r->decision = "promoted: the active version gives no figure on the validation part";
-            return;
-        }
         r->promoted = lt_metric_higher_is_better(r->metric) ? r->metric_value >= r->active_value - slack
                                                             : r->metric_value <= r->active_value + slack;
         r->decision = psprintf("%s: %s %.6g, active version %.6g on the same rows, tolerance %g",

@@ -112,6 +112,22 @@ ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options, const
     return features;
 }
 
+bool
+ltpg_features_fit(Oid relation, const lt_encoder *encoder)
+{
+    for (int i = 0; i < encoder->n_features; i++)
+    {
+        const lt_feature *f = &encoder->feature[i];
+        AttrNumber number = get_attnum(relation, f->name);
+        lt_kind kind;
+
+        if (number <= 0 || !ltpg_column_kind(get_atttype(relation, number), f->kind == LT_CATEGORY, &kind) ||
+            kind != f->kind)
+            return false;
+    }
+    return true;
+}
+
 ltpg_features
 ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first)
 {

@@ -8,10 +8,13 @@
 
 #include <math.h>
 
+#include "mb/pg_wchar.h"
 #include "pgstat.h"
 #include "portability/instr_time.h"
 #include "tcop/tcopprot.h"
 #include "utils/backend_status.h"
+
+#define MAX_NAME 128 /* bytes of a model's name that are shown: the activity string is short */
 
 struct ltpg_progress
 {
@@ -26,7 +29,7 @@ ltpg_progress_start(const char *model)
 {
     ltpg_progress *p = palloc0(sizeof *p);
 
-    p->model = model;
+    p->model = pnstrdup(model, pg_mbcliplen(model, strlen(model), MAX_NAME));
     p->capacity = 64;
     p->epochs = palloc(p->capacity * sizeof *p->epochs);
     INSTR_TIME_SET_CURRENT(p->last_notice);

@@ -6,6 +6,9 @@
  */
 #include "source.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "ids.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -85,11 +88,12 @@ is_null(const role *c, TupleTableSlot *slot)
     return c->attnum > 0 && slot->tts_isnull[c->attnum - 1];
 }
 
-/* False, and counted, when the number is not finite. */
+/* False, and counted, when the number is not finite; labels and weights are kept in single precision. */
 static bool
-take_number(role *c, TupleTableSlot *slot, double *out)
+take_number(role *c, TupleTableSlot *slot, bool single, double *out)
 {
-    bool valid = c->attnum == 0 || ltpg_number(slot->tts_values[c->attnum - 1], c->type, out);
+    bool valid = c->attnum == 0 || (ltpg_number(slot->tts_values[c->attnum - 1], c->type, out) &&
+                                    (!single || fabs(*out) <= FLT_MAX));
 
     c->invalid += !valid;
     return valid;
@@ -110,10 +114,10 @@ read_row(void *context, TupleTableSlot *slot)
         r->reading->rows_skipped++;
         return;
     }
-    valid = take_number(&r->label, slot, &row.label);
-    valid &= take_number(&r->weight, slot, &row.weight);
-    valid &= take_number(&r->time, slot, &row.time);
-    r->negative_weights += row.weight < 0;
+    valid = take_number(&r->label, slot, true, &row.label);
+    valid &= take_number(&r->weight, slot, true, &row.weight);
+    valid &= take_number(&r->time, slot, false, &row.time);
+    r->negative_weights += valid && row.weight < 0;
     if (!valid || !ltpg_features_encode(r->encoder_env, &r->features, &bundle->row_encoder, slot))
     {
         r->reading->rows_skipped++;
@@ -134,13 +138,14 @@ read_row(void *context, TupleTableSlot *slot)
 
 /* NaN and infinities are an error unless option "invalid" says skip. */
 static void
-complain_of_invalid(const char *column, int64 count)
+complain_of_invalid(const char *column, bool single, int64 count)
 {
     if (count > 0)
         ereport(ERROR,
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("column \"%s\" has NaN or infinite values", column),
-                 errdetail(INT64_FORMAT " row(s) have them.", count),
+                 single ? errdetail(INT64_FORMAT " row(s) have them, or a number beyond single precision (3.4e38).", count)
+                        : errdetail(INT64_FORMAT " row(s) have them.", count),
                  errhint("Clean them in a view, or say \"invalid\": \"skip\" to leave such rows out.")));
 }
 
@@ -148,7 +153,7 @@ static void
 check_features(const lt_options *options, const ltpg_features *features)
 {
     for (int i = 0; i < features->n && lt_option_is(options, "invalid", "error"); i++)
-        complain_of_invalid(features->column[i].name, features->column[i].invalid);
+        complain_of_invalid(features->column[i].name, false, features->column[i].invalid);
 }
 
 static void
@@ -163,9 +168,9 @@ check_rows(const source_reader *r, const lt_options *options)
     check_features(options, &r->features);
     if (lt_option_is(options, "invalid", "skip"))
         return;
-    complain_of_invalid(r->label.name, r->label.invalid);
-    complain_of_invalid(r->weight.name, r->weight.invalid);
-    complain_of_invalid(r->time.name, r->time.invalid);
+    complain_of_invalid(r->label.name, true, r->label.invalid);
+    complain_of_invalid(r->weight.name, true, r->weight.invalid);
+    complain_of_invalid(r->time.name, false, r->time.invalid);
 }
 
 static void
@@ -259,6 +264,25 @@ finish_side(side_reader *r, const int32 *map, const lt_options *options, lt_tabl
 }
 
 /* ---- both ---- */
+
+/* True when the column is not needed or is there with a type of the same kind. */
+static bool
+same_id(Oid relation, const char *column, lt_id_kind kind)
+{
+    AttrNumber number = column == NULL ? 0 : get_attnum(relation, column);
+
+    if (kind == LT_ID_NONE || number <= 0)
+        return kind == LT_ID_NONE && column == NULL;
+    return ltpg_id_kind(get_atttype(relation, number)) == kind;
+}
+
+bool
+ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bundle)
+{
+    return same_id(relation, d->user_column, bundle->user_id) && same_id(relation, d->item_column, bundle->item_id) &&
+           (d->label_column == NULL) == (bundle->label_kind == LT_LABEL_IMPLICIT) &&
+           ltpg_features_fit(relation, &bundle->row_encoder);
+}
 
 void
 ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *options, lt_bundle *bundle,

@@ -44,6 +44,8 @@ extern ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_op
  * is gone or changed to another kind is an error.
  */
 extern ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first);
+/* Whether ltpg_features_bind would find every column. */
+extern bool ltpg_features_fit(Oid relation, const lt_encoder *encoder);
 /* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity. */
 extern bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot);
 
@@ -55,6 +57,8 @@ typedef struct ltpg_reading {
 /* Reads everything a training needs: fills an empty bundle and the dataset. */
 extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, const lt_options *options,
                                lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading);
+/* Whether the relation has what a stored bundle was trained on, in columns that the definition gives the same roles. */
+extern bool ltpg_can_read(const ltpg_definition *definition, Oid relation, const lt_bundle *bundle);
 /* Reads the definition's rows from `relation` as a stored bundle, which lives in bundle_env, encodes them. */
 extern void ltpg_read_frozen(lt_env *env, const ltpg_definition *definition, Oid relation, const lt_options *options,
                              lt_bundle *bundle, lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading);
