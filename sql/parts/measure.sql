@@ -58,7 +58,7 @@ CREATE AGGREGATE longtail.auc(score float8, label boolean) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.auc(float8, boolean) IS
-'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. NULL when one class is missing.';
+'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. Integer labels are 0 and 1; weights say how much each row counts. NULL when one class is missing.';
 
 CREATE FUNCTION longtail.log_loss_add(float8[], float8, boolean) RETURNS float8[]
 AS 'MODULE_PATHNAME', 'longtail_log_loss_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -73,7 +73,7 @@ CREATE AGGREGATE longtail.log_loss(probability float8, label boolean) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.log_loss(float8, boolean) IS
-'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. NULL without rows.';
+'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. Integer labels are 0 and 1; weights say how much each row counts. NULL without rows.';
 
 CREATE FUNCTION longtail.auc_add(internal, float8, boolean, float8) RETURNS internal
 AS 'MODULE_PATHNAME', 'longtail_auc_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -89,7 +89,7 @@ CREATE AGGREGATE longtail.auc(score float8, label boolean, weight float8) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.auc(float8, boolean, float8) IS
-'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. NULL when one class is missing. Each row counts with its weight.';
+'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. Integer labels are 0 and 1; weights say how much each row counts. NULL when one class is missing.';
 
 CREATE FUNCTION longtail.log_loss_add(float8[], float8, boolean, float8) RETURNS float8[]
 AS 'MODULE_PATHNAME', 'longtail_log_loss_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -104,7 +104,7 @@ CREATE AGGREGATE longtail.log_loss(probability float8, label boolean, weight flo
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.log_loss(float8, boolean, float8) IS
-'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. NULL without rows. Each row counts with its weight.';
+'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. Integer labels are 0 and 1; weights say how much each row counts. NULL without rows.';
 
 CREATE FUNCTION longtail.auc_add(internal, float8, integer) RETURNS internal
 AS 'MODULE_PATHNAME', 'longtail_auc_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -120,7 +120,7 @@ CREATE AGGREGATE longtail.auc(score float8, label integer) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.auc(float8, integer) IS
-'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. NULL when one class is missing. Labels are 0 and 1.';
+'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. Integer labels are 0 and 1; weights say how much each row counts. NULL when one class is missing.';
 
 CREATE FUNCTION longtail.log_loss_add(float8[], float8, integer) RETURNS float8[]
 AS 'MODULE_PATHNAME', 'longtail_log_loss_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -135,7 +135,7 @@ CREATE AGGREGATE longtail.log_loss(probability float8, label integer) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.log_loss(float8, integer) IS
-'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. NULL without rows. Labels are 0 and 1.';
+'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. Integer labels are 0 and 1; weights say how much each row counts. NULL without rows.';
 
 CREATE FUNCTION longtail.auc_add(internal, float8, integer, float8) RETURNS internal
 AS 'MODULE_PATHNAME', 'longtail_auc_add' LANGUAGE C IMMUTABLE PARALLEL SAFE;
@@ -151,7 +151,7 @@ CREATE AGGREGATE longtail.auc(score float8, label integer, weight float8) (
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.auc(float8, integer, float8) IS
-'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. NULL when one class is missing. Labels are 0 and 1. Each row counts with its weight.';
+'Area under the ROC curve: the probability that a positive scores above a negative, ties counting half. Integer labels are 0 and 1; weights say how much each row counts. NULL when one class is missing.';
 
 CREATE FUNCTION longtail.log_loss_add(float8[], float8, integer, float8) RETURNS float8[]
 AS 'MODULE_PATHNAME', 'longtail_log_loss_add' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
@@ -166,7 +166,7 @@ CREATE AGGREGATE longtail.log_loss(probability float8, label integer, weight flo
     PARALLEL = SAFE
 );
 COMMENT ON AGGREGATE longtail.log_loss(float8, integer, float8) IS
-'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. NULL without rows. Labels are 0 and 1. Each row counts with its weight.';
+'Mean of -ln p of what happened, probabilities clipped to 1e-15 from 0 and 1. Integer labels are 0 and 1; weights say how much each row counts. NULL without rows.';
 
 CREATE FUNCTION longtail.roc_curve(scores float8[], labels boolean[])
 RETURNS TABLE (threshold float8, false_positive_rate float8, true_positive_rate float8)

@@ -16,7 +16,7 @@ CREATE FUNCTION longtail.train(model text, source regclass, algorithm text,
 RETURNS longtail.training_result
 AS 'MODULE_PATHNAME', 'longtail_train' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION longtail.train(text, regclass, text, name, name, name, name, name, regclass, regclass, jsonb) IS
-'Trains a model on a relation, read with the caller''s rights, stores it, and serves it from then on. Training an existing model again replaces its definition and adds a version.';
+'Trains a model on a relation, read with the caller''s rights, and stores it as a version, which is served from then on unless option promote is never. Training an existing model again replaces its definition and adds a version.';
 
 CREATE FUNCTION longtail.retrain(model text, options jsonb DEFAULT '{}')
 RETURNS longtail.training_result

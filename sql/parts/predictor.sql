@@ -186,4 +186,4 @@ CREATE FUNCTION longtail.coefficients(predictor longtail.predictor)
 RETURNS TABLE (feature text, coefficient float8, standard_error float8, z float8, p_value float8, odds_ratio float8)
 AS 'MODULE_PATHNAME', 'longtail_predictor_coefficients' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE ROWS 10;
 COMMENT ON FUNCTION longtail.coefficients(longtail.predictor) IS
-'Coefficients of a logistic predictor in the units of its features, the intercept first, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined (an l1 penalty, a feature the data do not determine).';
+'Coefficients of a logistic predictor in the units of its features, the intercept first, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined: an l1 penalty, a feature the data do not determine.';

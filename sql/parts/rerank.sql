@@ -18,4 +18,4 @@ CREATE FUNCTION longtail.rerank_methods()
 RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean, options text[])
 AS 'MODULE_PATHNAME', 'longtail_rerank_methods' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 5;
 COMMENT ON FUNCTION longtail.rerank_methods() IS
-'The methods of rerank and recommend, the most strength each takes, and its own options; all take seed, head_share and tail_share as well.';
+'The methods of rerank and recommend, the most strength each takes, and its own options. rerank takes seed as well, and with popularity head_share and tail_share.';

@@ -52,7 +52,7 @@ CREATE FUNCTION longtail.coefficients(model text)
 RETURNS TABLE (feature text, coefficient float8, standard_error float8, z float8, p_value float8, odds_ratio float8)
 AS 'MODULE_PATHNAME', 'longtail_model_coefficients' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 50;
 COMMENT ON FUNCTION longtail.coefficients(text) IS
-'Coefficients of a logistic model in the units of its columns, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined (l1, or more than 2,000 input columns).';
+'Coefficients of a logistic model in the units of its columns, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined: an l1 penalty, a column the data do not determine, more than 2,000 encoded columns, or an inverse that would take longer than the fit.';
 
 CREATE FUNCTION longtail.item_stats(model text)
 RETURNS TABLE (item_id text, interactions float8, popularity_rank integer, segment text, novelty float8)
