@@ -317,8 +317,9 @@ CREATE TABLE one_item AS SELECT u, 'only' AS item FROM generate_series(1, 10) u;
 CREATE TABLE one_user AS SELECT 1 AS u, 'item ' || i AS item FROM generate_series(1, 10) i;
 CREATE TABLE one_pair AS SELECT 1 AS u, 'only' AS item;
 -- Nobody lacks anything, so there is nothing to contrast with: logistic says so, a network learns that all is liked.
-SELECT matches(error_of(format($$ SELECT longtail.train('one', %L, 'logistic', 'u', 'item') $$, source)), 'all labels', 'logistic of ' || source),
-       lives_ok(format($$ SELECT longtail.train('one', %L, 'mlp', 'u', 'item') $$, source), 'mlp of ' || source)
+SELECT matches(error_of(format($$ SELECT longtail.train('one', %L, 'logistic', 'u', 'item') $$, source)), 'all labels', 'logistic of ' || source)
+FROM unnest('{one_user,one_item,one_pair}'::text[]) source;
+SELECT lives_ok(format($$ SELECT longtail.train('one', %L, 'mlp', 'u', 'item') $$, source), 'mlp of ' || source)
 FROM unnest('{one_user,one_item,one_pair}'::text[]) source;
 CREATE TABLE two_items AS TABLE one_item UNION ALL SELECT 1, 'second';
 SELECT lives_ok($$ SELECT longtail.train('two', 'two_items', 'logistic', 'u', 'item') $$, 'logistic of two items');
