@@ -17,7 +17,7 @@ typedef struct lt_token {
 } lt_token;
 
 typedef struct lt_chunk {
-    int32_t rows, columns;
+    int32_t rows, capacity, columns;
     double *x; /* capacity x columns */
     int64_t n_tokens;
     int64_t *token_end; /* one a row, once a row had tokens: where the row's tokens end */

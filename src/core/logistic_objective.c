@@ -20,6 +20,7 @@
 #define BLOCK_CELLS 32768 /* of z: 256 kB, which stays in the second-level cache */
 #define BLOCK_MOST 1024
 #define BLOCK_LEAST 16
+#define LOG_EVERY 512    /* factors below 2 whose product is a double */
 #define POLL_EVERY 16384 /* examples or table rows of light work between polls */
 
 /* ---- setting up ---- */
@@ -186,19 +187,30 @@ void lt_logistic_objective_free(lt_env *env, lt_logistic_objective *o)
 /*
  * margin[0..b) of examples first.. to residual = weight * (p - label) and curvature = weight * p * (1 - p), which may
  * be the same array as margin, or NULL. Returns the loss.  exp is taken of -|margin| alone, which cannot overflow.
+ * Without weights, logarithms are taken of products of LOG_EVERY factors between 1 and 2.
  */
 static double link_loss(const lt_logistic_objective *o, int64_t first, int64_t b, const double *margin,
                         double *residual, double *curvature)
 {
-    double loss = 0;
+    const lt_examples *ex = o->examples;
+    double loss = 0, product[2] = {1, 1};
 
     for (int64_t k = 0; k < b; k++) {
+        int class = ex->label[first + k] != 0;
         double weight = weight_of(o, first + k);
-        double label = o->examples->label[first + k];
         double m = margin[k], e = exp(-fabs(m)), share = 1 / (1 + e);
 
-        loss += weight * (log1p(e) + (m > 0 ? (1 - label) * m : -label * m));
-        residual[k] = weight * ((m > 0 ? share : e * share) - label);
+        if (ex->weight == NULL)
+            product[class] *= 1 + e;
+        else
+            loss += weight * log1p(e);
+        if ((k + 1) % LOG_EVERY == 0 || k + 1 == b)
+            for (int c = 0; c < 2; c++) {
+                loss += o->class_weight[c] * log(product[c]);
+                product[c] = 1;
+            }
+        loss += weight * (m > 0 ? (1 - class) * m : -class * m);
+        residual[k] = weight * ((m > 0 ? share : e * share) - class);
         if (curvature != NULL)
             curvature[k] = weight * e * share * share;
     }
