@@ -140,7 +140,7 @@ static bool
 still_current(const opened *o, const char *name)
 {
     return o->model != NULL && o->role == GetUserId() && o->statement == GetCurrentStatementStartTimestamp() &&
-           o->transaction == MyProc->lxid && o->command == GetActiveSnapshot()->curcid && strcmp(o->name, name) == 0;
+           o->transaction == LTPG_LOCAL_TRANSACTION && o->command == GetActiveSnapshot()->curcid && strcmp(o->name, name) == 0;
 }
 
 ltpg_model *
@@ -167,7 +167,7 @@ ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
     o->name = MemoryContextStrdup(flinfo->fn_mcxt, name);
     o->role = GetUserId();
     o->statement = GetCurrentStatementStartTimestamp();
-    o->transaction = MyProc->lxid;
+    o->transaction = LTPG_LOCAL_TRANSACTION;
     o->command = GetActiveSnapshot()->curcid;
     make_room();
     return o->model;

@@ -6,7 +6,7 @@
 #ifndef LONGTAIL_H
 #define LONGTAIL_H
 
-#include "postgres.h"
+#include "compat.h"
 
 #include "fmgr.h"
 #include "utils/jsonb.h"

@@ -1,0 +1,20 @@
+/*
+ * compat.h: what differs between the PostgreSQL versions that are built for (15 to 18).
+ */
+#ifndef LTPG_COMPAT_H
+#define LTPG_COMPAT_H
+
+#include "postgres.h"
+
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
+/* The transaction's number within its backend. Needs storage/proc.h. */
+#if PG_VERSION_NUM >= 170000
+#define LTPG_LOCAL_TRANSACTION (MyProc->vxid.lxid)
+#else
+#define LTPG_LOCAL_TRANSACTION (MyProc->lxid)
+#endif
+
+#endif
