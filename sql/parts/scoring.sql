@@ -1,4 +1,5 @@
 -- Scoring: single predictions, lists, explanations.
+-- What reads live relations is PARALLEL RESTRICTED: a source may be a temporary table, which only the leader can read.
 
 CREATE FUNCTION longtail.predict(model text, features float8[])
 RETURNS float8
@@ -14,7 +15,7 @@ COMMENT ON FUNCTION longtail.predict(text, record) IS
 
 CREATE FUNCTION longtail.predict(model text, user_id anycompatible, item_id "any")
 RETURNS float8
-AS 'MODULE_PATHNAME', 'longtail_predict_pair' LANGUAGE C STABLE PARALLEL SAFE;
+AS 'MODULE_PATHNAME', 'longtail_predict_pair' LANGUAGE C STABLE PARALLEL RESTRICTED;
 COMMENT ON FUNCTION longtail.predict(text, anycompatible, "any") IS
 'The prediction for one user and one item. NULL when either is NULL.';
 
@@ -22,7 +23,7 @@ CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer 
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
     exclude "any" DEFAULT NULL)
 RETURNS TABLE (item_id text, score float8, base_score float8, rank integer, segment text)
-AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any") IS
 'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items.';
 
@@ -31,7 +32,7 @@ CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, item_type 
     candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION longtail.recommend(text, anycompatible, anyelement, integer, text, float8, boolean, "any", "any") IS
 'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, item_type => NULL::bigint).';
 
@@ -44,7 +45,7 @@ COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean)
 
 CREATE FUNCTION longtail.explain(model text, user_id anycompatible, item_id "any")
 RETURNS TABLE (reason text, contribution float8)
-AS 'MODULE_PATHNAME', 'longtail_explain' LANGUAGE C STABLE PARALLEL SAFE ROWS 20;
+AS 'MODULE_PATHNAME', 'longtail_explain' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 20;
 COMMENT ON FUNCTION longtail.explain(text, anycompatible, "any") IS
 'Why an item scores as it does for a user: contributions, largest first, that add up to the score before the link (for probabilities: the log-odds). For mlp they are integrated gradients from an average example, not effects.';
 
