@@ -23,13 +23,11 @@ const lt_option lt_common_options[] = {
      "start of the random numbers; the same seed and data give the same model"},
     {"split", LT_OPT_ENUM, "auto", 0, 0, "auto|random|time|none",
      "how the validation part is held out: by time (the latest rows), at random, or not at all; auto: time when there "
-     "is a "
-     "time column, else random"},
+     "is a time column, else random"},
     {"validation_fraction", LT_OPT_FLOAT, "0.1", 0, 0.9, NULL, "share of the rows held out for validation"},
     {"validation_metric", LT_OPT_ENUM, "auto", 0, 0, "auto|log_loss|auc|rmse|mae|poisson_deviance|ndcg|recall",
      "what is measured on the validation part; auto: ndcg at 10 for implicit feedback, log_loss for boolean labels, "
-     "rmse "
-     "for numbers"},
+     "poisson_deviance with the Poisson loss, rmse for other numbers"},
     {"promote", LT_OPT_ENUM, "if_better", 0, 0, "if_better|always|never",
      "whether a retrained version becomes the active one; if_better: when its validation metric is not worse than the "
      "active version's by more than promote_tolerance"},
