@@ -121,8 +121,8 @@ take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_requ
     request->n_candidates = kept;
 }
 
-/* What is known of the user: number, live features, live history. Returns what they have, to be excluded. */
-static ltpg_seen
+/* What is known of the user: number, live features, and live history where it is needed. */
+static void
 take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
 {
     ltpg_seen seen = {0};
@@ -133,7 +133,7 @@ take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_requ
     if (PG_ARGISNULL(1))
     {
         request->popularity_only = true;
-        return seen;
+        return;
     }
     request->subject.user = ltpg_model_user(model, user, type);
     if (request->subject.user < 0)
@@ -141,11 +141,10 @@ take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_requ
         request->subject.features = ltpg_live_user(model, user, type);
         request->popularity_only = request->subject.features == NULL;
     }
-    if (exclude_seen)
+    if (exclude_seen || request->method->uses_taste)
         seen = ltpg_live_seen(model, user, type);
     request->subject.history = seen.item;
     request->subject.n_history = seen.n;
-    return seen;
 }
 
 static void
@@ -188,13 +187,13 @@ recommend(FunctionCallInfo fcinfo, positions at)
     lt_request request = {.k = k_argument(fcinfo, at.k)};
     bool exclude_seen = PG_ARGISNULL(at.exclude_seen) || PG_GETARG_BOOL(at.exclude_seen);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
-    ltpg_seen seen;
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
     request.method = ltpg_method_argument(fcinfo, model, at.method, at.strength, &request.strength);
-    seen = take_user(fcinfo, model, exclude_seen, &request);
-    exclude(excluded, seen.item, seen.n);
+    take_user(fcinfo, model, exclude_seen, &request);
+    if (exclude_seen)
+        exclude(excluded, request.subject.history, request.subject.n_history);
     take_candidates(fcinfo, model, at.candidates, &request);
     if (!PG_ARGISNULL(at.exclude))
     {

@@ -32,6 +32,7 @@ typedef struct lt_rerank_input {
 typedef struct lt_reranker {
     const char *name, *help;
     bool needs_popularity, needs_segment; /* a group will do for a segment */
+    bool uses_taste;                      /* reads user_taste */
     double max_strength;                  /* 1, or INFINITY */
     const lt_option *options;
     int n_options;

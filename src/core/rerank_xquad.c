@@ -100,6 +100,7 @@ const lt_reranker lt_rerank_xquad = {
     .name = "xquad",
     .help = "Mixes relevance with what the list still lacks of the tail, by the user's own taste for it.",
     .needs_segment = true,
+    .uses_taste = true,
     .max_strength = 1,
     .options = options,
     .n_options = sizeof options / sizeof *options,

@@ -15,12 +15,18 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/* SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type. */
+/*
+ * SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type; of the rows whose label is true or 1
+ * where a label is given: an item that was shown and left alone is not one that the user has.
+ */
 static SPIPlanPtr
-prepare(const char *select, const char *relation, const char *column, Oid type)
+prepare(const char *select, const char *relation, const char *column, Oid type, const char *label)
 {
-    const char *query = psprintf("SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1", select, relation,
-                                 quote_identifier(column));
+    const char *query = psprintf("SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1%s", select, relation,
+                                 quote_identifier(column),
+                                 label == NULL ? ""
+                                               : psprintf(" AND CAST(%s AS pg_catalog.int4) OPERATOR(pg_catalog.>) 0",
+                                                          quote_identifier(label)));
     SPIPlanPtr plan = SPI_prepare(query, 1, &type);
 
     if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -96,7 +102,8 @@ ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
     {
         model->seen_relation = MemoryContextStrdup(model->memory, relation);
         model->seen_user_type = user_type;
-        model->seen_plan = prepare(quote_identifier(d->item_column), relation, d->user_column, user_type);
+        model->seen_plan = prepare(quote_identifier(d->item_column), relation, d->user_column, user_type,
+                                   model->bundle.label_kind == LT_LABEL_BINARY ? d->label_column : NULL);
     }
     if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0))
     {
@@ -128,7 +135,7 @@ prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_t
     model->user_relation = pstrdup(relation);
     MemoryContextSwitchTo(old);
     model->user_key_type = key_type;
-    model->user_plan = prepare(model->user_features.select + strlen(", "), relation, key, key_type);
+    model->user_plan = prepare(model->user_features.select + strlen(", "), relation, key, key_type, NULL);
 }
 
 /* Whether the columns that came are of the types that are going to be read. */
