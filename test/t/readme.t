@@ -74,7 +74,7 @@ for my $name (qw(README.md doc/reference.md)) {
 sub run_block {
     my ($block) = @_;
     my $what = join ' ', map { squeeze($_) } ($block->{sql} =~ /^(?!--)(.*\S.*)$/m);
-    my $name = "$block->{at} $what";
+    my $name = substr "$block->{at} $what", 0, 110;
     my ($status, $output);
 
     if ($block->{special} eq 'needs pg_cron') {
@@ -126,14 +126,16 @@ sub plain_sql {
     return $_;
 }
 
+my %there; # what the headings may name
 my $parts = q{p.prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
     OR p.proname ~ '^(log_loss_(add|combine|final)|predictor_(in|out|recv|send))$'};
 for (rows(qq{
-    SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid), p.prokind,
+    SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
            ($parts)::text, coalesce(obj_description(p.oid, 'pg_proc'), '')
     FROM pg_proc p WHERE p.pronamespace = 'longtail'::regnamespace ORDER BY p.proname, p.oid
 })) {
-    my ($name, $arguments, $result, $kind, $is_part, $comment) = @$_;
+    my ($name, $arguments, $result, $is_part, $comment) = @$_;
+    $there{$name} = 1;
     if ($is_part eq 'true') {
         ok($comment ne '', "$name has a comment");
         documents("`$name`", $name);
@@ -155,6 +157,7 @@ for (rows(q{
     WHERE c.relnamespace = 'longtail'::regnamespace AND c.relkind IN ('r', 'v', 'm', 'c', 'f', 'p') ORDER BY 1
 })) {
     my ($name, $kind, $comment, $type_comment, $columns) = @$_;
+    $there{$name} = 1;
     $comment = $type_comment if $kind eq 'c';
     ok($comment ne '', "$name has a comment");
     documents("longtail.$name", $name);
@@ -166,10 +169,13 @@ for (rows(q{
     SELECT t.typname, coalesce(obj_description(t.oid, 'pg_type'), '') FROM pg_type AS t
     WHERE t.typnamespace = 'longtail'::regnamespace AND t.typtype <> 'c' AND t.typelem = 0 ORDER BY 1
 })) {
+    $there{ $_->[0] } = 1;
     ok($_->[1] ne '', "type $_->[0] has a comment");
     documents("longtail.$_->[0]", $_->[0]);
     documents($_->[1], "what $_->[0] is");
 }
+
+is(join(' ', grep { !$there{$_} } $page{'doc/reference.md'} =~ /^### longtail\.(\w+)/mg), '', 'and nothing that is not there');
 
 # Options: those that every algorithm has in the same way are under "every algorithm", the others under their own.
 my %section = (map { $_->[0] => $_->[1] } map { [/^(\S.*)\n/, squeeze($_)] } split /^#+ /m, $page{'doc/reference.md'});
@@ -177,6 +183,9 @@ my @algorithms = map { $_->[0] } rows('SELECT name FROM longtail.algorithms()');
 ok(@algorithms > 0, 'there are algorithms');
 for my $algorithm (@algorithms) {
     my @options = rows("SELECT * FROM longtail.options('$algorithm')");
+    my %known = map { $_->[0] => 1 } @options;
+    my @rows = map { /\| `(\w+)` \|/g } map { $section{$_} // '' } 'Options of every algorithm', "Options of $algorithm";
+    is(join(' ', grep { !$known{$_} } @rows), '', "no other options of $algorithm are in the reference");
     ok(@options > 0, "$algorithm has options");
     for (@options) {
         my ($name, $type, $default, $minimum, $maximum, $description) = @$_;
@@ -191,8 +200,8 @@ for my $algorithm (@algorithms) {
 }
 for (rows('SELECT name, description, maximum_strength, array_to_string(options, $$, $$) FROM longtail.rerank_methods()')) {
     my ($name, $description, $most, $options) = @$_;
-    documents("| `$name` | $description | " . ($most eq 'Infinity' ? 'any' : "0 to $most") . " | $options |" =~ s/  / /gr,
-        "method $name");
+    my $range = $most eq 'Infinity' ? 'any' : "0 to $most";
+    documents("| `$name` | $description | $range | $options |", "method $name");
 }
 my @settings = rows(q{LOAD 'longtail'; SELECT name, current_setting(name) FROM pg_settings WHERE name LIKE 'longtail.%'});
 ok(@settings > 0, 'there are settings');
