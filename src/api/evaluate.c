@@ -3,8 +3,8 @@
  *
  * Recommenders are measured as rankings of the whole catalogue: for each user of the test the items they had in training
  * are left out, test pairs that were in training are dropped, and users without a pair left are not counted.  Users
- * the model does not know get the most popular items, as recommend gives them.  Labels, where the model has them, also
- * give figures of single predictions (k is NULL).
+ * the model does not know get the most popular items; unlike recommend, evaluate does not look up their features.
+ * Labels, where the model has them, also give figures of single predictions (k is NULL).
  */
 #include "longtail.h"
 
