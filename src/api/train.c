@@ -121,6 +121,30 @@ advise_index(Oid relation, const char *column)
                          quote_identifier(column))));
 }
 
+/*
+ * What a purchase alone has, its price or quantity, fits the item bought and no sampled negative. A model learns that
+ * instead of who buys what; it happens to whoever gives a table of purchases and leaves no column out.
+ */
+static void
+advise_features(const ltpg_definition *d, const lt_bundle *bundle)
+{
+    const lt_encoder *rows = &bundle->row_encoder;
+    StringInfoData names, excluded;
+
+    if (d->label_column != NULL || rows->n_features == 0)
+        return;
+    initStringInfo(&names);
+    initStringInfo(&excluded);
+    for (int i = 0; i < rows->n_features; i++)
+    {
+        appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : ", ", rows->feature[i].name);
+        appendStringInfo(&excluded, "%s\"-%s\"", i == 0 ? "" : ", ", rows->feature[i].name);
+    }
+    ereport(NOTICE,
+            (errmsg("columns of the source are used as features, and are not known when recommending: %s", names.data),
+             errhint("Leave out what only a past interaction has: options => '{\"features\": [%s]}'.", excluded.data)));
+}
+
 /* ---- training ---- */
 
 /* Lists of options "features" and "categorical" that name no column are mistakes. */
@@ -411,6 +435,7 @@ run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bo
         ereport(NOTICE, (errmsg("model \"%s\" version %d %s", definition->name, version, t.result.decision)));
     if (lt_bundle_is_recommender(&t.bundle) && new_definition)
     {
+        advise_features(definition, &t.bundle);
         advise_index(definition->source, definition->user_column);
         if (OidIsValid(definition->user_features))
             advise_index(definition->user_features,
