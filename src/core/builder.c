@@ -9,6 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#define POLL_EVERY 65536 /* rows: about a millisecond, as they are visited out of order */
+
 lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options)
 {
     memset(b, 0, sizeof *b);
@@ -108,8 +110,11 @@ static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *
         at[key[i] - lowest + 1]++;
     for (int64_t i = 1; i <= range; i++)
         at[i] += at[i - 1]; /* at[k - lowest] becomes where key k starts */
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         sorted[at[key[order[i]] - lowest]++] = order[i];
+    }
     memcpy(order, sorted, (size_t)n * sizeof *order);
     lt_free(env, sorted);
     lt_free(env, at);
@@ -117,7 +122,7 @@ static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *
 }
 
 /* The k-th smallest of v[0..n), by quickselect; v is rearranged. */
-static double kth_smallest(double *v, int64_t n, int64_t k)
+static lt_status kth_smallest(lt_env *env, double *v, int64_t n, int64_t k, double *out)
 {
     int64_t low = 0, high = n - 1;
 
@@ -125,6 +130,7 @@ static double kth_smallest(double *v, int64_t n, int64_t k)
         double pivot = v[low + (high - low) / 2];
         int64_t i = low, j = high;
 
+        LT_TRY(lt_poll(env));
         while (i <= j) {
             while (v[i] < pivot)
                 i++;
@@ -144,7 +150,34 @@ static double kth_smallest(double *v, int64_t n, int64_t k)
         else
             break;
     }
-    return v[k];
+    *out = v[k];
+    return LT_OK;
+}
+
+/*
+ * The latest rows. Rows of one time stay together, so there are two cuts around the fraction wanted, before and after
+ * the rows of one time; the nearer is taken, unless it leaves nothing to train on.
+ */
+static lt_status split_by_time(lt_env *env, const lt_builder *b, double fraction, int32_t *held_out)
+{
+    int64_t trained = (int64_t)floor((1 - fraction) * (double)b->n + 1e-9); /* 0.1 * 20 is meant to be 2 */
+    int64_t later = 0, not_before = 0;
+    double *sorted, cut;
+    bool with_cut;
+
+    trained = trained < 1 ? 1 : trained;
+    LT_TRY(lt_alloc(env, &sorted, (size_t)b->n, sizeof *sorted, "the split by time"));
+    memcpy(sorted, b->time, (size_t)b->n * sizeof *sorted);
+    LT_TRY(kth_smallest(env, sorted, b->n, trained - 1, &cut));
+    lt_free(env, sorted);
+    for (int64_t i = 0; i < b->n; i++) {
+        later += b->time[i] > cut;
+        not_before += b->time[i] >= cut;
+    }
+    with_cut = not_before < b->n && not_before - (b->n - trained) < b->n - trained - later;
+    for (int64_t i = 0; i < b->n; i++)
+        held_out[i] = b->time[i] > cut || (with_cut && b->time[i] == cut);
+    return LT_OK;
 }
 
 /* held_out[i] = 1 for validation rows. All training when either part would be empty. */
@@ -160,20 +193,10 @@ static lt_status split_rows(lt_env *env, const lt_builder *b, const lt_options *
         lt_fail(env, LT_INVALID, "a split by time needs a time column");
         return lt_fail_hint(env, "Name it in time_column, or use \"split\": \"random\".");
     }
-    if (by_time) {
-        int64_t cut_at = (int64_t)floor((1 - fraction) * (double)b->n) - 1;
-        double *sorted, cut;
-
-        LT_TRY(lt_alloc(env, &sorted, (size_t)b->n, sizeof *sorted, "the split by time"));
-        memcpy(sorted, b->time, (size_t)b->n * sizeof *sorted);
-        cut = kth_smallest(sorted, b->n, cut_at < 0 ? 0 : cut_at);
-        lt_free(env, sorted);
-        for (int64_t i = 0; i < b->n; i++)
-            n_held_out += held_out[i] = b->time[i] > cut;
-    } else {
-        for (int64_t i = 0; i < b->n; i++)
-            n_held_out += held_out[i] = b->lot[i] < (float)fraction;
-    }
+    if (by_time)
+        return split_by_time(env, b, fraction, held_out);
+    for (int64_t i = 0; i < b->n; i++)
+        n_held_out += held_out[i] = b->lot[i] < (float)fraction;
     if (n_held_out == b->n)
         memset(held_out, 0, (size_t)b->n * sizeof *held_out);
     return LT_OK;
@@ -234,13 +257,16 @@ static int32_t last_of(const lt_builder *b, const int32_t *order, int64_t from, 
 }
 
 /* Combines in place: order[0..result) are the rows that stay, their label and weight the combined ones. */
-static int64_t combine_rows(lt_builder *b, combination how, int32_t *order, const int32_t *held_out)
+static lt_status combine_rows(lt_env *env, lt_builder *b, combination how, int32_t *order, const int32_t *held_out,
+                              int64_t *n_kept)
 {
     int64_t kept = 0;
 
-    for (int64_t from = 0, to; from < b->n; from = to) {
+    for (int64_t from = 0, to, runs = 0; from < b->n; from = to, runs++) {
         int32_t last;
 
+        if (runs % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         to = run_end(b, order, held_out, from);
         last = last_of(b, order, from, to);
         if (b->has_label)
@@ -249,7 +275,8 @@ static int64_t combine_rows(lt_builder *b, combination how, int32_t *order, cons
             b->weight[last] = combine(how, b->weight, order, from, to, last);
         order[kept++] = last;
     }
-    return kept;
+    *n_kept = kept;
+    return LT_OK;
 }
 
 static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *order, int64_t first, int64_t n,
@@ -268,6 +295,8 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
     for (int64_t i = 0; i < n; i++) {
         int32_t row = order[first + i];
 
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         out->label[i] = b->has_label ? b->label[row] : 1;
         if (b->pairs) {
             out->user[i] = b->user[row];
@@ -279,12 +308,13 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
     return LT_OK;
 }
 
-static lt_label_kind label_kind_of(const lt_builder *b)
+/* Of the rows that stay: the sum or mean of two labels of 1 and 0 need not be one. */
+static lt_label_kind label_kind_of(const lt_builder *b, const int32_t *order, int64_t kept)
 {
     if (!b->has_label)
         return LT_LABEL_IMPLICIT;
-    for (int64_t i = 0; i < b->n; i++)
-        if (b->label[i] != 0 && b->label[i] != 1)
+    for (int64_t i = 0; i < kept; i++)
+        if (b->label[order[i]] != 0 && b->label[order[i]] != 1)
             return LT_LABEL_REAL;
     return LT_LABEL_BINARY;
 }
@@ -338,6 +368,8 @@ static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *option
             int64_t start[2] = {0, all->start != NULL ? all->start[order[i] + 1] - from : 0};
             lt_table one = {.n = 1, .dense = e->dense, .sparse = e->sparse, .start = e->sparse > 0 ? start : NULL};
 
+            if (i % POLL_EVERY == 0)
+                LT_TRY(lt_poll(env));
             one.x = e->dense > 0 ? all->x + (int64_t)order[i] * e->dense : NULL;
             one.col = e->sparse > 0 ? all->col + from : NULL;
             one.val = e->sparse > 0 ? all->val + from : NULL;
@@ -379,9 +411,9 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         LT_TRY(sort_by(env, order, b->n, b->user, -b->unknown_users.n, bundle->users.n));
     }
     LT_TRY(sort_by(env, order, b->n, held_out, 0, 2));
-    out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b);
     if (b->pairs && how != KEEP)
-        kept = combine_rows(b, how, order, held_out);
+        LT_TRY(combine_rows(env, b, how, order, held_out, &kept));
+    out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b, order, kept);
     while (trained < kept && !held_out[order[trained]])
         trained++;
     lt_free(env, held_out);
