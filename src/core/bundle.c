@@ -39,7 +39,7 @@ static lt_status make_cross(lt_env *env, const lt_bundle *b, const char *first, 
     const lt_feature *user = find_feature(&b->user_encoder, first);
     const lt_feature *item = find_feature(&b->item_encoder, second);
 
-    if (user == NULL && item == NULL) {
+    if (user == NULL || item == NULL) { /* a name may be there on both sides */
         user = find_feature(&b->user_encoder, second);
         item = find_feature(&b->item_encoder, first);
     }
@@ -77,8 +77,8 @@ lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *op
         bool both = lt_option_is(options, "id_features", "both");
 
         design->user_ids = both || lt_option_is(options, "id_features", "user");
-        design->item_ids = both || lt_option_is(options, "id_features", "item") ||
-                           lt_option_is(options, "id_features", "auto");
+        design->item_ids =
+            both || lt_option_is(options, "id_features", "item") || lt_option_is(options, "id_features", "auto");
     }
     LT_TRY(lt_alloc(env, &design->cross, (size_t)crosses->n / 2, sizeof(lt_cross), "the crosses"));
     for (int i = 0; i + 1 < crosses->n; i += 2)
@@ -104,26 +104,27 @@ static int32_t cross_column(const lt_encoder *e, int32_t dense_first, int32_t de
 static lt_status cross_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size)
 {
     const lt_design *d = &b->model.design;
-    char user[128], item[128];
 
     for (int i = 0; i < d->n_crosses; i++) {
         const lt_cross *c = &d->cross[i];
         int32_t users = c->user_dense_count + c->user_sparse_count;
         int32_t items = c->item_dense_count + c->item_sparse_count;
         int32_t at = column - c->first;
+        size_t n;
 
         if (at < 0 || at >= users * items)
             continue;
+        /* each name is cut to its room at a character's end, the user's to a half */
         LT_TRY(side_column_name(
             env, &b->user_encoder,
             cross_column(&b->user_encoder, c->user_dense_first, c->user_dense_count, c->user_sparse_first, at / items),
-            user, sizeof user));
-        LT_TRY(side_column_name(
+            out, size / 2));
+        n = strlen(out);
+        n += (size_t)snprintf(out + n, size - n, " x ");
+        return side_column_name(
             env, &b->item_encoder,
             cross_column(&b->item_encoder, c->item_dense_first, c->item_dense_count, c->item_sparse_first, at % items),
-            item, sizeof item));
-        snprintf(out, size, "%s x %s", user, item);
-        return LT_OK;
+            out + n, size - n);
     }
     return lt_fail(env, LT_CORRUPT, "input column %d belongs to no feature", (int)column);
 }
@@ -182,9 +183,10 @@ lt_status lt_pairs_read(lt_reader *r, lt_pairs *p)
     for (int32_t i = 0; r->status == LT_OK && i < p->rows; i++)
         if (p->start[i] > p->start[i + 1] || p->start[i + 1] > n_col)
             lt_reader_corrupt(r, "the seen items' rows are out of order");
-    for (int64_t i = 0; r->status == LT_OK && i < n_col; i++)
-        if (p->col[i] < 0 || p->col[i] >= p->cols)
-            lt_reader_corrupt(r, "a seen item is out of range");
+    for (int32_t i = 0; r->status == LT_OK && i < p->rows; i++)
+        for (int64_t k = p->start[i]; k < p->start[i + 1]; k++)
+            if (p->col[k] <= (k > p->start[i] ? p->col[k - 1] : -1) || p->col[k] >= p->cols)
+                lt_reader_corrupt(r, "a seen item is out of range or order");
     return r->status;
 }
 
@@ -217,6 +219,13 @@ static bool share_ok(double share)
     return share >= 0 && share <= 1;
 }
 
+/* of popularity_exponent and rerank_strength, as their options have it */
+static bool exponent_ok(double exponent)
+{
+    return exponent >= 0 && exponent <= 10;
+}
+
+/* A table without columns is never looked into, whatever its rows; but see the crosses in lt_bundle_read. */
 static bool table_fits(const lt_table *t, const lt_encoder *e, int32_t n)
 {
     return t->dense == e->dense && t->sparse == e->sparse && (t->n == n || e->dense + e->sparse == 0);
@@ -262,9 +271,10 @@ lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)
     b->rerank_strength = lt_read_f64(r);
     if (r->status != LT_OK)
         return r->status;
-    if (b->user_id > LT_ID_UUID || b->item_id > LT_ID_UUID || (b->user_id == LT_ID_NONE) != (b->item_id == LT_ID_NONE) ||
-        b->label_kind > LT_LABEL_IMPLICIT || !share_ok(b->head_share) || !share_ok(b->tail_share) ||
-        !(b->popularity_exponent >= 0 && b->popularity_exponent <= 10) || lt_reranker_find(b->rerank) == NULL)
+    if (b->user_id > LT_ID_UUID || b->item_id > LT_ID_UUID ||
+        (b->user_id == LT_ID_NONE) != (b->item_id == LT_ID_NONE) || b->label_kind > LT_LABEL_IMPLICIT ||
+        !share_ok(b->head_share) || !share_ok(b->tail_share) || !exponent_ok(b->popularity_exponent) ||
+        lt_reranker_find(b->rerank) == NULL || !exponent_ok(b->rerank_strength))
         lt_reader_corrupt(r, "the model's head is out of range");
     if (r->status != LT_OK)
         return r->status;
@@ -274,8 +284,8 @@ lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)
     LT_TRY(lt_model_read(r, &b->model));
     if (d->row_dense != b->row_encoder.dense || d->row_sparse != b->row_encoder.sparse ||
         d->user_dense != b->user_encoder.dense || d->user_sparse != b->user_encoder.sparse ||
-        d->item_dense != b->item_encoder.dense || d->item_sparse != b->item_encoder.sparse ||
-        d->users != b->users.n || d->items != b->items.n)
+        d->item_dense != b->item_encoder.dense || d->item_sparse != b->item_encoder.sparse || d->users != b->users.n ||
+        d->items != b->items.n || (d->n_crosses > 0 && (b->user.n != b->users.n || b->item.n != b->items.n)))
         lt_reader_corrupt(r, "the weights do not fit the encoders");
     return r->status;
 }

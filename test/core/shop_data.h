@@ -40,6 +40,8 @@ static lt_options options_of(lt_env *env, const lt_algorithm *algorithm, const c
             status = lt_options_set_names(env, &o, "crosses", crosses, 4);
         else if (strcmp(list[0], "hidden") == 0)
             status = lt_options_set_numbers(env, &o, "hidden", &(double){atof(list[1])}, 1);
+        else if (strcmp(list[1], "true") == 0)
+            status = lt_options_set_bool(env, &o, list[0], true);
         else if (strchr("0123456789", list[1][0]) != NULL)
             status = lt_options_set_number(env, &o, list[0], atof(list[1]));
         else
@@ -76,16 +78,6 @@ static int number_in(const lt_dictionary *d, int32_t at)
     for (int i = 0; i < 8; i++)
         v = v << 8 | (unsigned char)key[i];
     return (int)(int64_t)(v ^ UINT64_C(1) << 63);
-}
-
-static int user_in(const built *b, int32_t u)
-{
-    return u >= 0 ? number_in(&b->builder.bundle->users, u) : number_in(&b->builder.unknown_users, -1 - u);
-}
-
-static int item_in(const built *b, int32_t i)
-{
-    return i >= 0 ? number_in(&b->builder.bundle->items, i) : number_in(&b->builder.unknown_items, -1 - i);
 }
 
 static lt_status encode_text(lt_env *env, lt_encoder *e, int feature, const char *format, int value)

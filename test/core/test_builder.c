@@ -6,6 +6,16 @@
 #define USERS 32
 #define ITEMS 16
 
+static int user_in(const built *b, int32_t u)
+{
+    return u >= 0 ? number_in(&b->builder.bundle->users, u) : number_in(&b->builder.unknown_users, -1 - u);
+}
+
+static int item_in(const built *b, int32_t i)
+{
+    return i >= 0 ? number_in(&b->builder.bundle->items, i) : number_in(&b->builder.unknown_items, -1 - i);
+}
+
 static void shuffle(event *v, int n, uint64_t seed)
 {
     lt_random r;
