@@ -15,6 +15,8 @@
 #define POLL_EVERY 256   /* positives between polls */
 #define DESIGN_FIELDS 10
 #define CROSS_FIELDS 8 /* of lt_cross, all but `first` */
+#define ROWS_AHEAD 8   /* rows that are fetched before they are copied */
+#define PREFETCHED 256 /* values of such a row, at most; the processor sees to the rest */
 
 /* ---- design ---- */
 
@@ -461,6 +463,7 @@ static void gather_dense(float *x, const lt_table *t, int64_t row, int32_t width
 static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
                         float *x)
 {
+    const lt_table *t = in->row;
     int32_t width = in->design->dense;
 
     if (index == NULL && ex->row == NULL) {
@@ -471,7 +474,14 @@ static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_
         int64_t e = index == NULL ? first + k : index[k];
         int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
 
-        gather_dense(x, in->row, row, width);
+        /* Shuffled rows are nowhere near each other. */
+        if (index != NULL && ex->row == NULL && k + ROWS_AHEAD < b) {
+            const float *ahead = t->x + (ex->row_first + index[k + ROWS_AHEAD]) * width;
+
+            for (int32_t j = 0; j < width && j < PREFETCHED; j += 16)
+                __builtin_prefetch(ahead + j);
+        }
+        gather_dense(x, t, row, width);
     }
 }
 

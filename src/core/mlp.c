@@ -24,6 +24,7 @@
 #include <string.h>
 
 #define ID_DROPOUT 0.05
+#define LABELS_AHEAD 8
 
 static const lt_option mlp_options[] = {
     {"hidden", LT_OPT_INTS, "[64, 32]", 1, LT_MLP_WIDTH, NULL,
@@ -191,6 +192,9 @@ static void batch_loss(lt_job *job, const lt_examples *ex, const int32_t *index,
         double m = (double)margin[k] + (ex->offset == NULL ? 0 : ex->offset[i]);
         double slope;
 
+        /* Labels lie in the rows' order: each would be waited for. */
+        if (ex->label != NULL && k + LABELS_AHEAD < b)
+            __builtin_prefetch(&ex->label[index[k + LABELS_AHEAD]]);
         *loss_sum += w * lt_loss_value(job->loss, delta, m, (label_of(ex, i) - job->mean) / job->sd, &slope);
         *weight_sum += w;
         job->slope[k] = (float)(w * job->weight_scale * slope / b);
