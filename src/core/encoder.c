@@ -13,7 +13,7 @@
 #define FORMAT_VERSION 1
 #define MAX_FEATURES 4096     /* more than a table can have columns */
 #define FIRST_CHUNK (1 << 11) /* cells; small, for there may be many small tables */
-#define CHUNK_CELLS (1 << 19) /* of the largest, 4 MB: several huge pages.  Tokens also: one is encoded between polls */
+#define CHUNK_CELLS (1 << 19) /* of the largest, 4 MB; tokens also: a chunk is encoded between two polls */
 
 /* ---- features ---- */
 
