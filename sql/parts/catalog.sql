@@ -1,4 +1,5 @@
 -- The catalog: where models live. Nobody but the extension's functions touches these tables; people read the views.
+-- No foreign keys: pg_restore -j loads the tables of an extension in any order, with their constraints in place.
 
 CREATE TABLE longtail.model (
     model_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -21,7 +22,7 @@ COMMENT ON TABLE longtail.model IS
 'Models and their definitions: what retrain uses. Read longtail.models instead.';
 
 CREATE TABLE longtail.model_version (
-    model_id integer NOT NULL REFERENCES longtail.model ON DELETE CASCADE,
+    model_id integer NOT NULL,
     version integer NOT NULL,
     algorithm text NOT NULL,
     source regclass NOT NULL,
@@ -58,8 +59,7 @@ CREATE TABLE longtail.model_data (
     chunk integer NOT NULL,
     checksum bigint NOT NULL,
     bytes bytea NOT NULL,
-    PRIMARY KEY (model_id, version, part, chunk),
-    FOREIGN KEY (model_id, version) REFERENCES longtail.model_version ON DELETE CASCADE
+    PRIMARY KEY (model_id, version, part, chunk)
 );
 ALTER TABLE longtail.model_data ALTER COLUMN bytes SET STORAGE EXTERNAL;
 COMMENT ON TABLE longtail.model_data IS
@@ -73,14 +73,13 @@ CREATE TABLE longtail.training_epoch (
     validation_loss float8,
     validation_metric float8,
     seconds float8 NOT NULL,
-    PRIMARY KEY (model_id, version, epoch),
-    FOREIGN KEY (model_id, version) REFERENCES longtail.model_version ON DELETE CASCADE
+    PRIMARY KEY (model_id, version, epoch)
 );
 COMMENT ON TABLE longtail.training_epoch IS
 'One row an epoch of each training. Read longtail.training_log instead.';
 
 CREATE TABLE longtail.model_grant (
-    model_id integer NOT NULL REFERENCES longtail.model ON DELETE CASCADE,
+    model_id integer NOT NULL,
     grantee name NOT NULL,
     PRIMARY KEY (model_id, grantee)
 );

@@ -556,13 +556,22 @@ ltpg_catalog_promote(const char *model, int version)
 void
 ltpg_catalog_drop(const char *model)
 {
+    static const char *const deletes[] = {
+        "DELETE FROM longtail.model_data WHERE model_id = $1",
+        "DELETE FROM longtail.training_epoch WHERE model_id = $1",
+        "DELETE FROM longtail.model_version WHERE model_id = $1",
+        "DELETE FROM longtail.model_grant WHERE model_id = $1",
+        "DELETE FROM longtail.model WHERE model_id = $1",
+    };
     arguments a = {0};
     ltpg_version found;
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     SPI_connect();
+    lock_model(model);
     give(&a, INT4OID, Int32GetDatum(found.model_id));
-    run("DELETE FROM longtail.model WHERE model_id = $1", &a, false, SPI_OK_DELETE);
+    for (int i = 0; i < (int) lengthof(deletes); i++)
+        run(deletes[i], &a, false, SPI_OK_DELETE);
     SPI_finish();
 }
 
@@ -576,6 +585,7 @@ ltpg_catalog_grant(const char *model, const char *role, bool grant)
     if (grant && strcmp(role, "public") != 0)
         get_role_oid(role, false);
     SPI_connect();
+    lock_model(model);
     give(&a, INT4OID, Int32GetDatum(found.model_id));
     give_name(&a, role);
     if (grant)
