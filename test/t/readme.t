@@ -99,7 +99,8 @@ sub run_block {
     }
 }
 
-system("dropdb --if-exists $database 2>/dev/null; psql -Xqd postgres -c 'DROP ROLE IF EXISTS storefront' 2>/dev/null; createdb $database") == 0 or BAIL_OUT('no database');
+run_sql('postgres', "DROP DATABASE IF EXISTS $database;\nDROP ROLE IF EXISTS storefront;"); # left by a run cut short
+system('createdb', $database) == 0 or BAIL_OUT('no database');
 my ($loaded, $loading) = run_sql($database, "\\i $top/test/data/load.sql");
 $loaded == 0 or BAIL_OUT("load.sql: $loading");
 ok(@blocks > 30, 'blocks were found') or diag scalar @blocks;
@@ -141,8 +142,7 @@ for (rows(qq{
         documents("`$name`", $name);
         next;
     }
-    $arguments =~ s/,? ?OUT .*//; # they are the result
-    $result = 'record' if $result =~ /^SETOF record/;
+    $result = 'TABLE(' . $1 =~ s/\bOUT //gr . ')' if $arguments =~ s/, OUT (.*)//;
     my $signature = plain_sql("$name($arguments) returns $result");
     ok($comment ne '', "$signature has a comment");
     documents("longtail.$signature", $signature);
@@ -175,7 +175,8 @@ for (rows(q{
     documents($_->[1], "what $_->[0] is");
 }
 
-is(join(' ', grep { !$there{$_} } $page{'doc/reference.md'} =~ /^### longtail\.(\w+)/mg), '', 'and nothing that is not there');
+is(join(' ', grep { !$there{$_} } $page{'doc/reference.md'} =~ /^### longtail\.(\w+)/mg),
+    '', 'and nothing that is not there');
 
 # Options: those that every algorithm has in the same way are under "every algorithm", the others under their own.
 my %section = (map { $_->[0] => $_->[1] } map { [/^(\S.*)\n/, squeeze($_)] } split /^#+ /m, $page{'doc/reference.md'});
@@ -184,7 +185,7 @@ ok(@algorithms > 0, 'there are algorithms');
 for my $algorithm (@algorithms) {
     my @options = rows("SELECT * FROM longtail.options('$algorithm')");
     my %known = map { $_->[0] => 1 } @options;
-    my @rows = map { /\| `(\w+)` \|/g } map { $section{$_} // '' } 'Options of every algorithm', "Options of $algorithm";
+    my @rows = map { ($section{$_} // '') =~ /\| `(\w+)` \|/g } 'Options of every algorithm', "Options of $algorithm";
     is(join(' ', grep { !$known{$_} } @rows), '', "no other options of $algorithm are in the reference");
     ok(@options > 0, "$algorithm has options");
     for (@options) {
@@ -198,12 +199,14 @@ for my $algorithm (@algorithms) {
             or diag "doc/reference.md needs, in 'Options of every algorithm' or 'Options of $algorithm':\n$row";
     }
 }
-for (rows('SELECT name, description, maximum_strength, array_to_string(options, $$, $$) FROM longtail.rerank_methods()')) {
+for (rows(q{SELECT name, description, maximum_strength, array_to_string(options, ', ')
+            FROM longtail.rerank_methods()})) {
     my ($name, $description, $most, $options) = @$_;
     my $range = $most eq 'Infinity' ? 'any' : "0 to $most";
     documents("| `$name` | $description | $range | $options |", "method $name");
 }
-my @settings = rows(q{LOAD 'longtail'; SELECT name, current_setting(name) FROM pg_settings WHERE name LIKE 'longtail.%'});
+my @settings = rows(q{LOAD 'longtail';
+    SELECT name, current_setting(name) FROM pg_settings WHERE name LIKE 'longtail.%'});
 ok(@settings > 0, 'there are settings');
 documents("| `$_->[0]` | $_->[1] |", "setting $_->[0]") for @settings;
 for my $test ("'trial', 'retail.tune'", "'buyer', 'retail.customers_june'", "'demand', 'retail.weeks'") {
