@@ -47,6 +47,18 @@ predict_encoded(const ltpg_model *model)
     return lt_link_apply(model->bundle.model.link, margin);
 }
 
+/* "a, b, c", in the order of training. */
+static const char *
+feature_names(const lt_encoder *encoder)
+{
+    StringInfoData names;
+
+    initStringInfo(&names);
+    for (int i = 0; i < encoder->n_features; i++)
+        appendStringInfo(&names, "%s%s", i == 0 ? "" : ", ", encoder->feature[i].name);
+    return names.data;
+}
+
 /* predict(model, features): numeric features in the model's order, NULL elements as missing values. */
 Datum
 longtail_predict_array(PG_FUNCTION_ARGS)
@@ -63,7 +75,8 @@ longtail_predict_array(PG_FUNCTION_ARGS)
         ereport(ERROR,
                 (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
                  errmsg("model \"%s\" has %d features, %d were given", model->definition->name, encoder->n_features,
-                        n)));
+                        n),
+                 errdetail("They are: %s.", feature_names(encoder))));
     LTPG(model->env, lt_encoder_begin_row(model->env, encoder));
     for (int i = 0; i < n; i++)
     {
