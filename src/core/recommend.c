@@ -2,8 +2,8 @@
  * recommend.c: from a user to a list, and from lists to a validation figure.
  *
  * Scores: the model's margin; less popularity_exponent * ln(popularity) where the model says so; through the link.
- * A multiplication by popularity^-g is a subtraction of g ln(popularity) from a log-odds, so models of probabilities
- * are adjusted on the log-odds scale, all others by lt_boost.
+ * Lists are ordered before the link, where nothing saturates. A multiplication of a count, or of odds, by
+ * popularity^-g is a subtraction of g ln(popularity) from its logarithm; a margin without a link takes lt_boost.
  */
 #include "recommend.h"
 
@@ -13,12 +13,33 @@
 #include <math.h>
 #include <string.h>
 
-#define POOL 500 /* candidates that reordering methods look at, at least */
+#define POOL 500              /* candidates that reordering methods look at, at least */
 #define VALIDATION_USERS 2000 /* users ranked for a validation figure, at most */
 #define VALIDATION_K 10
+#define POLL_EVERY (1 << 20) /* comparisons of scores */
+#define RELEVANT 2           /* a mark that is not an exclusion's */
+
+/*
+ * The margin of an item for somebody of whom nothing is known: the link's inverse of its smoothed share of all
+ * interactions.
+ */
+static double popular_margin(lt_link link, double share)
+{
+    switch (link) {
+    case LT_LINK_LOGISTIC:
+        return log(share / (1 - share + 1e-12));
+    case LT_LINK_EXP:
+        return log(share);
+    case LT_LINK_IDENTITY:
+        break;
+    }
+    return share;
+}
 
 lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle)
 {
+    const lt_popularity *p = &r->popularity;
+
     memset(r, 0, sizeof *r);
     r->bundle = bundle;
     r->scorer = (lt_scorer){.model = &bundle->model, .user = &bundle->user, .item = &bundle->item};
@@ -26,6 +47,12 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
         return LT_OK;
     LT_TRY(lt_popularity_build(env, bundle->item_count, bundle->items.n, bundle->head_share, bundle->tail_share,
                                &r->popularity));
+    LT_TRY(lt_alloc(env, &r->log_count, (size_t)p->items, sizeof *r->log_count, "the items' popularity"));
+    LT_TRY(lt_alloc(env, &r->popular, (size_t)p->items, sizeof *r->popular, "the items' popularity"));
+    for (int32_t i = 0; i < p->items; i++) {
+        r->log_count[i] = p->count[i] > 1 ? log(p->count[i]) : 0;
+        r->popular[i] = (float)popular_margin(bundle->model.link, (p->count[i] + 1) / (p->total + p->items));
+    }
     return bundle->model.algorithm->prepare(env, &r->scorer);
 }
 
@@ -44,37 +71,6 @@ void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, 
         taste[s] /= (double)known;
 }
 
-static bool is_logit(const lt_recommender *r)
-{
-    return r->bundle->model.link == LT_LINK_LOGISTIC;
-}
-
-static double log_popularity(const lt_recommender *r, int32_t item)
-{
-    double count = r->popularity.count[item];
-
-    return count > 1 ? log(count) : 0;
-}
-
-/*
- * The margin of an item for somebody of whom nothing is known: the link's inverse of its smoothed share of all
- * interactions.
- */
-static float popularity_margin(const lt_recommender *r, int32_t item)
-{
-    double share = (r->popularity.count[item] + 1) / (r->popularity.total + r->popularity.items);
-
-    switch (r->bundle->model.link) {
-    case LT_LINK_LOGISTIC:
-        return (float)log(share / (1 - share + 1e-12));
-    case LT_LINK_EXP:
-        return (float)log(share);
-    case LT_LINK_IDENTITY:
-        break;
-    }
-    return (float)share;
-}
-
 static int32_t item_at(const int32_t *candidates, int64_t i)
 {
     return candidates == NULL ? (int32_t)i : candidates[i];
@@ -84,16 +80,16 @@ static int32_t item_at(const int32_t *candidates, int64_t i)
 static float adjusted(const lt_recommender *r, float margin, int32_t item, double exponent)
 {
     if (exponent == 0)
-        return is_logit(r) ? margin : (float)lt_link_apply(r->bundle->model.link, margin);
-    if (is_logit(r))
-        return (float)(margin - exponent * log_popularity(r, item));
-    return (float)lt_boost(lt_link_apply(r->bundle->model.link, margin), r->popularity.count[item], exponent);
+        return margin;
+    if (r->bundle->model.link == LT_LINK_IDENTITY)
+        return (float)lt_boost(margin, r->popularity.count[item], exponent);
+    return (float)(margin - exponent * r->log_count[item]);
 }
 
-/* The figure users see for an ordering value. */
+/* The figure users see for a margin or an ordering value. */
 static double shown(const lt_recommender *r, double value)
 {
-    return is_logit(r) ? lt_link_apply(LT_LINK_LOGISTIC, value) : value;
+    return lt_link_apply(r->bundle->model.link, value);
 }
 
 /* margin[0..n): the model's, or popularity's for somebody unknown. */
@@ -104,7 +100,7 @@ static lt_status score_candidates(lt_env *env, const lt_recommender *r, const lt
     if (!q->popularity_only)
         return algorithm->score(env, &r->scorer, &q->subject, q->candidates, n, margin);
     for (int64_t i = 0; i < n; i++)
-        margin[i] = popularity_margin(r, item_at(q->candidates, i));
+        margin[i] = r->popular[item_at(q->candidates, i)];
     return LT_OK;
 }
 
@@ -112,8 +108,8 @@ static lt_status score_candidates(lt_env *env, const lt_recommender *r, const lt
 static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, const int32_t *best,
                              const float *value, int64_t pool, lt_list *out)
 {
-    lt_rerank_input in = {.n = pool, .k = q->k < pool ? q->k : pool, .strength = q->strength, .seed = q->seed,
-                          .options = q->options};
+    lt_rerank_input in = {
+        .n = pool, .k = q->k < pool ? q->k : pool, .strength = q->strength, .seed = q->seed, .options = q->options};
     double *score, *popularity;
     uint8_t *segment;
     int32_t *chosen;
@@ -187,7 +183,7 @@ static lt_status choose(lt_env *env, const lt_recommender *r, const lt_request *
         LT_TRY(rerank_pool(env, r, q, best, value, pool, out));
     }
     for (int64_t i = 0; i < out->n; i++) {
-        out->base[i] = lt_link_apply(r->bundle->model.link, margin[out->item[i]]);
+        out->base[i] = shown(r, margin[out->item[i]]);
         out->item[i] = item_at(q->candidates, out->item[i]);
     }
     lt_free(env, excluded);
@@ -218,56 +214,65 @@ static void free_list(lt_env *env, lt_list *list)
 
 /*
  * The user's AUC: the chance that a relevant item is ranked above another one that is neither relevant nor excluded,
- * ties counting one half.  NaN when there is no such pair.  score (I) is in any unit that orders; kind (I) is scratch.
+ * ties counting one half.  NaN when there is no such pair.  score (I) is in any unit that orders and is left
+ * rearranged; excluded (I) is left as it came.
  */
-static double ranking_auc(int64_t n, const float *score, const uint8_t *excluded, const int32_t *relevant,
-                          int64_t n_relevant, uint8_t *kind)
+static lt_status ranking_auc(lt_env *env, int64_t n, float *score, uint8_t *excluded, const int32_t *relevant,
+                             int64_t n_relevant, float *positive, double *auc)
 {
-    enum { OTHER, RELEVANT, EXCLUDED };
     int64_t positives = 0, negatives = 0;
     double wins = 0;
 
-    for (int64_t i = 0; i < n; i++)
-        kind[i] = excluded[i] ? EXCLUDED : OTHER;
     for (int64_t j = 0; j < n_relevant; j++)
-        if (relevant[j] >= 0 && kind[relevant[j]] == OTHER) {
-            kind[relevant[j]] = RELEVANT;
-            positives++;
+        if (relevant[j] >= 0 && !excluded[relevant[j]]) {
+            positive[positives++] = score[relevant[j]];
+            excluded[relevant[j]] = RELEVANT;
         }
     for (int64_t i = 0; i < n; i++)
-        negatives += kind[i] == OTHER;
-    for (int64_t j = 0; j < n_relevant; j++) {
-        int64_t below = 0, ties = 0;
+        if (!excluded[i])
+            score[negatives++] = score[i];
+    for (int64_t j = 0; j < n_relevant; j++)
+        if (relevant[j] >= 0 && excluded[relevant[j]] == RELEVANT)
+            excluded[relevant[j]] = 0;
+    for (int64_t j = 0; j < positives; j++) {
+        int32_t below = 0, ties = 0;
 
-        if (relevant[j] < 0 || kind[relevant[j]] != RELEVANT)
-            continue;
-        for (int64_t i = 0; i < n; i++) {
-            below += kind[i] == OTHER && score[i] < score[relevant[j]];
-            ties += kind[i] == OTHER && score[i] == score[relevant[j]];
+        if (j % (1 + POLL_EVERY / (1 + negatives)) == 0)
+            LT_TRY(lt_poll(env));
+        for (int64_t i = 0; i < negatives; i++) {
+            below += score[i] < positive[j];
+            ties += score[i] == positive[j];
         }
-        wins += (double)below + 0.5 * (double)ties;
+        wins += below + 0.5 * ties;
     }
-    return positives > 0 && negatives > 0 ? wins / ((double)positives * (double)negatives) : NAN;
+    *auc = positives > 0 && negatives > 0 ? wins / ((double)positives * (double)negatives) : NAN;
+    return LT_OK;
 }
 
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
                               double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m)
 {
     int64_t n = r->bundle->items.n;
-    uint8_t *excluded, *kind;
-    float *margin;
+    uint8_t *excluded;
+    float *margin, *positive;
+    double auc;
     int k = 0;
 
     for (int j = 0; j < m->n_k; j++)
         k = m->k[j] > k ? m->k[j] : k;
     LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
-    LT_TRY(lt_alloc(env, &kind, (size_t)n, 1, "the exclusions"));
+    LT_TRY(lt_alloc(env, &positive, (size_t)n, sizeof *positive, "the scores"));
     LT_TRY(lt_alloc(env, &margin, (size_t)n, sizeof *margin, "the scores"));
     for (int32_t row = 0; row < test->relevant.rows; row++) {
         const int32_t *relevant = test->relevant.col + test->relevant.start[row];
         int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row];
-        lt_request q = {.subject.user = test->user[row], .popularity_only = test->user[row] < 0, .excluded = excluded,
-                        .k = k, .method = method, .strength = strength, .options = options,
+        lt_request q = {.subject.user = test->user[row],
+                        .popularity_only = test->user[row] < 0,
+                        .excluded = excluded,
+                        .k = k,
+                        .method = method,
+                        .strength = strength,
+                        .options = options,
                         .seed = seed + (uint64_t)row};
         lt_list list;
 
@@ -286,12 +291,13 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
         free_list(env, &list);
         for (int64_t i = 0; i < n; i++)
             margin[i] = adjusted(r, margin[i], (int32_t)i, r->bundle->popularity_exponent);
-        lt_ranking_add_auc(m, ranking_auc(n, margin, excluded, relevant, n_relevant, kind));
+        LT_TRY(ranking_auc(env, n, margin, excluded, relevant, n_relevant, positive, &auc));
+        lt_ranking_add_auc(m, auc);
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 0;
     }
     lt_free(env, margin);
-    lt_free(env, kind);
+    lt_free(env, positive);
     lt_free(env, excluded);
     return LT_OK;
 }
@@ -301,29 +307,39 @@ bool lt_metric_higher_is_better(const char *metric)
     return strcmp(metric, "ndcg") == 0 || strcmp(metric, "recall") == 0 || strcmp(metric, "auc") == 0;
 }
 
-/* The validation part as a ranking test: per user, held-out positives that are not in training. */
+static bool is_seen(const lt_dataset *data, int64_t i)
+{
+    return data->label_kind == LT_LABEL_REAL || data->train.label[i] > 0;
+}
+
+/*
+ * The validation part as a ranking test: per user, held-out positives that are not in training. Users and items the
+ * bundle does not know count as well, so that versions which know different ones are measured on the same test.
+ */
 static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test)
 {
-    const lt_examples *ex = &data->validation;
-    int32_t users = data->design.users, rows = 0;
-    int32_t *user;
-    int64_t n = 0;
+    const lt_examples *ex = &data->validation, *train = &data->train;
+    int32_t rows = 0, *user;
+    int64_t n = 0, at = 0, last = -1; /* last: the example added last */
 
     memset(test, 0, sizeof *test);
-    LT_TRY(lt_alloc(env, &test->relevant.start, (size_t)users + 1, sizeof(int64_t), "the validation part"));
+    LT_TRY(lt_alloc(env, &test->relevant.start, (size_t)ex->n + 1, sizeof(int64_t), "the validation part"));
     LT_TRY(lt_alloc(env, &test->relevant.col, (size_t)ex->n, sizeof(int32_t), "the validation part"));
-    LT_TRY(lt_alloc(env, &user, (size_t)users, sizeof *user, "the validation part"));
+    LT_TRY(lt_alloc(env, &user, (size_t)ex->n, sizeof *user, "the validation part"));
     for (int64_t i = 0; i < ex->n; i++) {
         int32_t u = ex->user[i], item = ex->item[i];
-        bool new_row = rows == 0 || user[rows - 1] != u;
 
-        /* examples come sorted by user, then item; users without a row are skipped */
-        if (u < 0 || item < 0 || ex->label[i] <= 0 || lt_pairs_has(&data->seen, u, item))
+        /* both parts come sorted by user, then item */
+        while (at < train->n && (train->user[at] < u || (train->user[at] == u && train->item[at] < item) ||
+                                 (train->user[at] == u && train->item[at] == item && !is_seen(data, at))))
+            at++;
+        if (ex->label[i] <= 0 || (at < train->n && train->user[at] == u && train->item[at] == item))
             continue;
-        if (!new_row && test->relevant.col[n - 1] == item)
+        if (last >= 0 && ex->user[last] == u && ex->item[last] == item)
             continue;
-        if (new_row)
-            user[rows++] = u;
+        if (last < 0 || ex->user[last] != u)
+            user[rows++] = u < 0 ? -1 : u;
+        last = i;
         test->relevant.col[n++] = item;
         test->relevant.start[rows] = n;
     }

@@ -12,22 +12,25 @@
 /* A bundle made ready: popularity and the algorithm's per-item state. Read-only once made. */
 typedef struct lt_recommender {
     const lt_bundle *bundle;
-    lt_popularity popularity; /* of a recommender */
     lt_scorer scorer;
+    /* of a recommender */
+    lt_popularity popularity;
+    double *log_count; /* I: ln(max(interactions, 1)) */
+    float *popular;    /* I: the margin for somebody of whom nothing is known */
 } lt_recommender;
 
 lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle);
 
 typedef struct lt_request {
     lt_subject subject;
-    bool popularity_only;       /* nothing is known of the user: rank by popularity */
-    const uint8_t *excluded;    /* I; NULL: none */
-    const int32_t *candidates;  /* NULL: the whole catalogue */
+    bool popularity_only;      /* nothing is known of the user: rank by popularity */
+    const uint8_t *excluded;   /* I; NULL: none */
+    const int32_t *candidates; /* NULL: the whole catalogue */
     int64_t n_candidates;
     int64_t k;
     const lt_reranker *method;
     double strength;
-    const lt_options *options;  /* the method's */
+    const lt_options *options; /* the method's */
     uint64_t seed;
 } lt_request;
 
@@ -47,7 +50,8 @@ void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, 
  */
 lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *request, lt_list *out);
 
-/* What evaluation ranks: one row a user, the row's columns the relevant items (numbers ascending, -1 for unknown). */
+/* What evaluation ranks: one row a user, the row's columns the relevant items (numbers ascending, below 0 for unknown).
+ */
 typedef struct lt_test {
     lt_pairs relevant;
     const int32_t *user;  /* relevant.rows numbers in the bundle, -1 unknown */

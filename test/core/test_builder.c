@@ -242,6 +242,7 @@ static void test_duplicates(void)
     lt_options keep = options_of(env, &lt_logistic, OPTIONS("split", "none"));
     lt_options sum =
         options_of(env, &lt_logistic, OPTIONS("split", "time", "validation_fraction", "0.4", "duplicates", "sum"));
+    lt_options last = options_of(env, &lt_logistic, OPTIONS("split", "none", "duplicates", "last"));
     lt_options mean = options_of(env, &lt_logistic, OPTIONS("split", "none", "duplicates", "mean"));
     event v[5] = {{.user = 1, .item = 1, .time = 9, .label = 1, .weight = 8},
                   {.user = 1, .item = 1, .time = 1, .label = 0, .weight = 1},
@@ -273,6 +274,9 @@ static void test_duplicates(void)
     ok(b.data.train.n == 2 && b.data.train.weight[0] == 3 && b.data.validation.n == 1 &&
            b.data.validation.weight[0] == 12 && b.data.validation.row_first == 2,
        "rows are combined within training and within validation");
+    v[2].time = 9;
+    b = build(env, &bundle, false, PAIRS | WEIGHT | TIME, v, 5, &last);
+    ok(b.data.train.weight[0] == 2, "of two rows of the latest time the later one is the last");
     b = build(env, &bundle, false, PAIRS | LABEL, v, 5, &mean);
     ok(b.data.train.label[0] == 0.75f && b.data.label_kind == LT_LABEL_REAL && bundle.label_kind == LT_LABEL_REAL,
        "the mean of labels 0 and 1 is a number");
