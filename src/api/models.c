@@ -7,6 +7,7 @@
 
 #include "catalog.h"
 #include "funcapi.h"
+#include "miscadmin.h"
 #include "model.h"
 #include "utils/builtins.h"
 #include "utils/tuplestore.h"
@@ -21,6 +22,7 @@ PG_FUNCTION_INFO_V1(longtail_algorithms);
 Datum
 longtail_promote(PG_FUNCTION_ARGS)
 {
+    PreventCommandIfReadOnly("longtail.promote()");
     ltpg_catalog_promote(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
     PG_RETURN_VOID();
 }
@@ -28,6 +30,7 @@ longtail_promote(PG_FUNCTION_ARGS)
 Datum
 longtail_drop_model(PG_FUNCTION_ARGS)
 {
+    PreventCommandIfReadOnly("longtail.drop_model()");
     ltpg_catalog_drop(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     PG_RETURN_VOID();
 }
@@ -35,6 +38,7 @@ longtail_drop_model(PG_FUNCTION_ARGS)
 Datum
 longtail_grant_model(PG_FUNCTION_ARGS)
 {
+    PreventCommandIfReadOnly("longtail.grant_model()");
     ltpg_catalog_grant(text_to_cstring(PG_GETARG_TEXT_PP(0)), NameStr(*PG_GETARG_NAME(1)), true);
     PG_RETURN_VOID();
 }
@@ -42,6 +46,7 @@ longtail_grant_model(PG_FUNCTION_ARGS)
 Datum
 longtail_revoke_model(PG_FUNCTION_ARGS)
 {
+    PreventCommandIfReadOnly("longtail.revoke_model()");
     ltpg_catalog_grant(text_to_cstring(PG_GETARG_TEXT_PP(0)), NameStr(*PG_GETARG_NAME(1)), false);
     PG_RETURN_VOID();
 }

@@ -471,6 +471,7 @@ longtail_train(PG_FUNCTION_ARGS)
     ltpg_definition *d = palloc0(sizeof *d);
     ltpg_version found;
 
+    PreventCommandIfReadOnly("longtail.train()");
     d->name = text_argument(fcinfo, 0, "model");
     if (PG_ARGISNULL(1))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("source must not be NULL")));
@@ -501,6 +502,7 @@ longtail_retrain(PG_FUNCTION_ARGS)
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     ltpg_version found;
 
+    PreventCommandIfReadOnly("longtail.retrain()");
     ltpg_catalog_find(name, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     PG_RETURN_DATUM(
         run(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false, found.version > 0));

@@ -209,6 +209,32 @@ SELECT ok(abs(longtail.predict('plain', '{0.5, 0.5}'::float8[])
           - 1 / (1 + exp(-(SELECT sum(coefficient * CASE feature WHEN '(intercept)' THEN 1 ELSE 0.5 END) FROM longtail.coefficients('plain')))))
           < 1e-6, 'and it is the new weights that serve, not those rolled back');
 
+-- A read-only transaction, and so a standby, refuses before the work, and serves.
+BEGIN READ ONLY;
+SELECT matches(error_of(c), 'cannot execute longtail.* in a read-only transaction', c) FROM unnest(ARRAY[
+    $$ SELECT longtail.train('new', 'labelled', 'logistic', label_column => 'y') $$, $$ SELECT longtail.retrain('plain') $$, $$ SELECT longtail.promote('plain', 1) $$,
+    $$ SELECT longtail.drop_model('plain') $$, $$ SELECT longtail.grant_model('plain', 'public') $$, $$ SELECT longtail.revoke_model('plain', 'public') $$]) c;
+SELECT ok(longtail.predict('plain', '{0.5, 0.5}'::float8[]) > 0, 'it serves in a read-only transaction');
+ROLLBACK;
+
+-- ---- damage ----
+
+BEGIN;
+CREATE FUNCTION damaged(change text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text;
+BEGIN
+    EXECUTE change;
+    said = error_of('SELECT * FROM longtail.evaluate(''plain'', ''t.labelled'', options => ''{"version": 2}'')'); -- loads the version anew
+    RETURN said;
+END $$;
+SAVEPOINT whole;
+SELECT matches(damaged('UPDATE longtail.model_data SET bytes = set_byte(bytes, 50, (get_byte(bytes, 50) + 1) % 256)'), 'damaged.*checksum of part "model", chunk 0.*Promote another version', 'a byte that changed');
+ROLLBACK TO whole;
+SELECT matches(damaged('UPDATE longtail.model_data SET bytes = substr(bytes, 1, 40)'), 'damaged.*checksum', 'bytes that are missing');
+ROLLBACK TO whole;
+SELECT matches(damaged('DELETE FROM longtail.model_data'), 'damaged: it ends too early', 'all of them missing');
+ROLLBACK;
+
 -- ---- a new definition ----
 
 SELECT lives_ok($$ SELECT longtail.train('shop', 'bought', 'logistic', 'u', 'item') $$, 'train on an existing name');
