@@ -28,6 +28,30 @@ lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int 
     return LT_OK;
 }
 
+static int64_t next_of(const lt_rerank_input *in, const int32_t *order, int64_t at, bool tail)
+{
+    while (at < in->n && (lt_rerank_segment(in, order[at]) == LT_TAIL) != tail)
+        at++;
+    return at;
+}
+
+lt_status lt_rerank_queues_init(lt_env *env, const lt_rerank_input *in, lt_rerank_queues *q)
+{
+    LT_TRY(lt_alloc(env, &q->order, (size_t)in->n, sizeof *q->order, "the candidates' order"));
+    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, q->order));
+    q->next[false] = next_of(in, q->order, 0, false);
+    q->next[true] = next_of(in, q->order, 0, true);
+    return LT_OK;
+}
+
+int32_t lt_rerank_take(const lt_rerank_input *in, lt_rerank_queues *q, bool tail)
+{
+    int32_t taken = q->order[q->next[tail]];
+
+    q->next[tail] = next_of(in, q->order, q->next[tail] + 1, tail);
+    return taken;
+}
+
 /* ---- none ---- */
 
 static lt_status run_none(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen)

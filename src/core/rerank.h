@@ -72,13 +72,15 @@ static inline lt_segment lt_rerank_segment(const lt_rerank_input *in, int64_t i)
     return (lt_segment)in->segment[i];
 }
 
-/* The first place in order, from `at` on, of a candidate that is (not) of the tail; n when there is none. */
-static inline int64_t lt_rerank_next(const lt_rerank_input *in, const int32_t *order, int64_t at, bool tail)
-{
-    while (at < in->n && (lt_rerank_segment(in, order[at]) == LT_TAIL) != tail)
-        at++;
-    return at;
-}
+/* The candidates by score in two queues, of the rest [0] and of the tail [1], for methods that merge them. */
+typedef struct lt_rerank_queues {
+    int32_t *order;  /* n: all candidates, best first */
+    int64_t next[2]; /* the place in order of each queue's first; n when it is empty */
+} lt_rerank_queues;
+
+lt_status lt_rerank_queues_init(lt_env *env, const lt_rerank_input *in, lt_rerank_queues *q);
+/* Takes the first of a queue that is not empty. */
+int32_t lt_rerank_take(const lt_rerank_input *in, lt_rerank_queues *q, bool tail);
 
 /*
  * FA*IR's table: minimum[i] is how many tail items the first i + 1 of k must hold so that a list whose places are drawn

@@ -155,30 +155,22 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
     bool adjust = in->options == NULL || lt_option_bool(in->options, "adjust");
     int64_t length = lt_rerank_length(in);
     int64_t tail = 0; /* items of the tail chosen */
-    int64_t next_tail, next_rest;
     double fail;
-    int32_t *order, *minimum;
+    int32_t *minimum;
+    lt_rerank_queues q;
 
     LT_TRY(lt_alloc(env, &minimum, (size_t)length, sizeof *minimum, "the quota table"));
     LT_TRY(lt_quota_table(env, length, in->strength, alpha, adjust, minimum, &fail));
-    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates' order"));
-    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, order));
-    next_tail = lt_rerank_next(in, order, 0, true);
-    next_rest = lt_rerank_next(in, order, 0, false);
+    LT_TRY(lt_rerank_queues_init(env, in, &q));
     for (int64_t r = 0; r < length; r++) {
-        bool take_tail = next_tail < in->n && (next_tail < next_rest || tail < minimum[r]);
+        bool take_tail = q.next[true] < in->n && (q.next[true] < q.next[false] || tail < minimum[r]);
 
-        chosen[r] = order[take_tail ? next_tail : next_rest];
+        chosen[r] = lt_rerank_take(in, &q, take_tail);
         value[r] = in->score[chosen[r]];
-        if (take_tail) {
-            tail++;
-            next_tail = lt_rerank_next(in, order, next_tail + 1, true);
-        } else {
-            next_rest = lt_rerank_next(in, order, next_rest + 1, false);
-        }
+        tail += take_tail;
     }
     *n_chosen = length;
-    lt_free(env, order);
+    lt_free(env, q.order);
     lt_free(env, minimum);
     return LT_OK;
 }

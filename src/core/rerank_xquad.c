@@ -54,45 +54,35 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
     double tail_share = tail_taste(in->user_taste);
     int64_t length = lt_rerank_length(in);
     int64_t tail = 0; /* items of the tail in S */
-    int64_t next_tail, next_rest;
     double low, range;
-    int32_t *order;
+    lt_rerank_queues q;
 
-    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates' order"));
-    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, order));
-    low = in->n > 0 ? in->score[order[in->n - 1]] : 0;
-    range = in->n > 0 ? in->score[order[0]] / 2 - low / 2 : 0; /* halves, lest the difference overflow */
-    next_tail = lt_rerank_next(in, order, 0, true);
-    next_rest = lt_rerank_next(in, order, 0, false);
+    LT_TRY(lt_rerank_queues_init(env, in, &q));
+    low = in->n > 0 ? in->score[q.order[in->n - 1]] : 0;
+    range = in->n > 0 ? in->score[q.order[0]] / 2 - low / 2 : 0; /* halves, lest the difference overflow */
     for (int64_t s = 0; s < length; s++) {
         double tail_term = missing(tail_share, tail, s, binary);
         double rest_term = fmin(tail_term, missing(1 - tail_share, s - tail, s, binary));
         double relevance[2] = {1, 1}; /* of the best of the rest, of the best of the tail */
         bool take_tail;
 
-        if (range > 0 && next_rest < in->n)
-            relevance[0] = (in->score[order[next_rest]] / 2 - low / 2) / range;
-        if (range > 0 && next_tail < in->n)
-            relevance[1] = (in->score[order[next_tail]] / 2 - low / 2) / range;
-        if (next_rest == in->n || next_tail == in->n) {
-            take_tail = next_rest == in->n;
+        for (int c = 0; c < 2; c++)
+            if (range > 0 && q.next[c] < in->n)
+                relevance[c] = (in->score[q.order[q.next[c]]] / 2 - low / 2) / range;
+        if (q.next[false] == in->n || q.next[true] == in->n) {
+            take_tail = q.next[false] == in->n;
         } else {
             double lead = in->strength * (tail_term - rest_term);
             double gap = (1 - in->strength) * (relevance[0] - relevance[1]);
 
-            take_tail = lead > gap || (lead == gap && next_tail < next_rest);
+            take_tail = lead > gap || (lead == gap && q.next[true] < q.next[false]);
         }
-        chosen[s] = order[take_tail ? next_tail : next_rest];
+        chosen[s] = lt_rerank_take(in, &q, take_tail);
         value[s] = (1 - in->strength) * relevance[take_tail] + in->strength * (take_tail ? tail_term : rest_term);
-        if (take_tail) {
-            tail++;
-            next_tail = lt_rerank_next(in, order, next_tail + 1, true);
-        } else {
-            next_rest = lt_rerank_next(in, order, next_rest + 1, false);
-        }
+        tail += take_tail;
     }
     *n_chosen = length;
-    lt_free(env, order);
+    lt_free(env, q.order);
     return LT_OK;
 }
 
