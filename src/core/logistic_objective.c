@@ -261,6 +261,18 @@ static void widen(const lt_logistic_objective *o, const float *x, int b)
     }
 }
 
+/* The *b rows of the block that begins at `first`, with their dense columns in z. */
+static lt_status load_block(lt_env *env, lt_logistic_objective *o, int64_t first, rows *r, int *b)
+{
+    int64_t left = o->examples->n - first;
+
+    *b = left < o->block ? (int)left : o->block;
+    LT_TRY(lt_poll(env));
+    LT_TRY(find_rows(env, o, first, *b, r));
+    widen(o, r->x, *b);
+    return LT_OK;
+}
+
 static void block_margins(lt_logistic_objective *o, const rows *r, int64_t first, int b, const double *w)
 {
     const lt_examples *ex = o->examples;
@@ -313,12 +325,10 @@ static lt_status evaluate_blocks(lt_env *env, lt_logistic_objective *o, const do
     double *margin = o->margin;
 
     for (int64_t first = 0; first < o->examples->n; first += o->block) {
-        int b = (int)(o->examples->n - first < o->block ? o->examples->n - first : o->block);
+        int b;
         rows r;
 
-        LT_TRY(lt_poll(env));
-        LT_TRY(find_rows(env, o, first, b, &r));
-        widen(o, r.x, b);
+        LT_TRY(load_block(env, o, first, &r, &b));
         block_margins(o, &r, first, b, w);
         *loss += link_loss(o, first, b, margin, o->residual, o->curvature);
         if (gradient != NULL)
@@ -551,12 +561,10 @@ lt_status lt_logistic_curvature(lt_env *env, lt_logistic_objective *o, double *d
         return factored_gradient(env, o, o->margin, true, diagonal);
     }
     for (int64_t first = 0; first < o->examples->n; first += o->block) {
-        int b = (int)(o->examples->n - first < o->block ? o->examples->n - first : o->block);
+        int b;
         rows r;
 
-        LT_TRY(lt_poll(env));
-        LT_TRY(find_rows(env, o, first, b, &r));
-        widen(o, r.x, b);
+        LT_TRY(load_block(env, o, first, &r, &b));
         for (int k = 0; k < b; k++) {
             double q = weight_of(o, first + k) / 4;
             const double *z = o->z + (int64_t)k * width;
