@@ -74,16 +74,6 @@ any_null(FunctionCallInfo fcinfo, int from)
 
 /* ---- gathered rows ---- */
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-    MemoryContext context;
-
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "aggregate function called in non-aggregate context");
-    return context;
-}
-
 static ltpg_rows *
 new_rows(MemoryContext context, int32 width)
 {
@@ -96,7 +86,7 @@ new_rows(MemoryContext context, int32 width)
 Datum
 longtail_rows_combine(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
     ltpg_rows *to = PG_ARGISNULL(0) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(0);
     const ltpg_rows *from = PG_ARGISNULL(1) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(1);
 
@@ -114,7 +104,7 @@ longtail_rows_serialize(PG_FUNCTION_ARGS)
 {
     StringInfoData buffer;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     pq_begintypsend(&buffer);
     ltpg_rows_send(&buffer, (ltpg_rows *) PG_GETARG_POINTER(0));
     PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
@@ -127,7 +117,7 @@ longtail_rows_deserialize(PG_FUNCTION_ARGS)
     ltpg_rows *rows = new_rows(CurrentMemoryContext, 0);
     StringInfoData buffer = {.data = VARDATA_ANY(bytes), .len = VARSIZE_ANY_EXHDR(bytes)};
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     ltpg_rows_receive(&buffer, rows);
     pq_getmsgend(&buffer);
     PG_RETURN_POINTER(rows);
@@ -139,7 +129,7 @@ longtail_rows_deserialize(PG_FUNCTION_ARGS)
 Datum
 longtail_auc_add(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
     ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 3) : (ltpg_rows *) PG_GETARG_POINTER(0);
     double score, weight, *row;
     bool label;
@@ -167,7 +157,7 @@ longtail_auc_final(PG_FUNCTION_ARGS)
     double *score, *weight, auc;
     uint8_t *positive;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     if (rows == NULL)
         PG_RETURN_NULL();
     context = AllocSetContextCreate(CurrentMemoryContext, "longtail auc", ALLOCSET_DEFAULT_SIZES);
@@ -196,7 +186,7 @@ longtail_auc_final(PG_FUNCTION_ARGS)
 Datum
 longtail_gini_add(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
     ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 1) : (ltpg_rows *) PG_GETARG_POINTER(0);
     double amount;
 
@@ -217,7 +207,7 @@ longtail_gini_final(PG_FUNCTION_ARGS)
     lt_env *env;
     double gini;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     if (rows == NULL)
         PG_RETURN_NULL();
     context = AllocSetContextCreate(CurrentMemoryContext, "longtail gini", ALLOCSET_DEFAULT_SIZES);

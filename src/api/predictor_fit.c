@@ -37,16 +37,6 @@ typedef struct fit_state
     ltpg_rows rows; /* width features and the label; width 0 until the first row */
 } fit_state;
 
-static MemoryContext
-aggregate_context(FunctionCallInfo fcinfo)
-{
-    MemoryContext context;
-
-    if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "aggregate function called in non-aggregate context");
-    return context;
-}
-
 /* ---- options ---- */
 
 /* The common options that mean something here; all others of the common table are about tables and rankings. */
@@ -194,7 +184,7 @@ add_row(fit_state *state, double label, ArrayType *features)
 static Datum
 fit_add(FunctionCallInfo fcinfo, const char *algorithm)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
     fit_state *state = PG_ARGISNULL(0) ? NULL : (fit_state *) PG_GETARG_POINTER(0);
     double label;
 
@@ -230,7 +220,7 @@ longtail_mlp_fit_add(PG_FUNCTION_ARGS)
 Datum
 longtail_fit_combine(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = aggregate_context(fcinfo);
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
     fit_state *to = PG_ARGISNULL(0) ? NULL : (fit_state *) PG_GETARG_POINTER(0);
     const fit_state *from = PG_ARGISNULL(1) ? NULL : (fit_state *) PG_GETARG_POINTER(1);
 
@@ -261,7 +251,7 @@ longtail_fit_serialize(PG_FUNCTION_ARGS)
     const fit_state *state = (fit_state *) PG_GETARG_POINTER(0);
     StringInfoData buffer;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     pq_begintypsend(&buffer);
     pq_sendstring(&buffer, state->algorithm->name);
     pq_sendbyte(&buffer, state->boolean_label);
@@ -280,7 +270,7 @@ longtail_fit_deserialize(PG_FUNCTION_ARGS)
     StringInfoData buffer;
     int options;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     initStringInfo(&buffer);
     pfree(buffer.data);
     buffer.data = VARDATA_ANY(bytes);
@@ -378,7 +368,7 @@ longtail_fit_final(PG_FUNCTION_ARGS)
     MemoryContext context, old;
     bytea *trained, *value;
 
-    aggregate_context(fcinfo);
+    ltpg_aggregate_context(fcinfo);
     if (state == NULL || state->rows.n == 0)
         PG_RETURN_NULL();
     context = AllocSetContextCreate(CurrentMemoryContext, "longtail fit", ALLOCSET_DEFAULT_SIZES);

@@ -12,6 +12,16 @@
 
 #define FIRST_CAPACITY 8 /* rows; small, for there may be many groups */
 
+MemoryContext
+ltpg_aggregate_context(FunctionCallInfo fcinfo)
+{
+    MemoryContext context;
+
+    if (!AggCheckCallContext(fcinfo, &context))
+        elog(ERROR, "aggregate function called in non-aggregate context");
+    return context;
+}
+
 void
 ltpg_rows_init(ltpg_rows *rows, MemoryContext context, int32 width)
 {

@@ -24,6 +24,9 @@ typedef struct ltpg_rows
     double *values;
 } ltpg_rows;
 
+/* The context a state of the aggregate that calls lives in; an error when no aggregate does. */
+extern MemoryContext ltpg_aggregate_context(FunctionCallInfo fcinfo);
+
 extern void ltpg_rows_init(ltpg_rows *rows, MemoryContext context, int32 width);
 /* Room for one more row; the caller fills its `width` numbers. */
 extern double *ltpg_rows_add(ltpg_rows *rows);
