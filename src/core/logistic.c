@@ -31,8 +31,8 @@ static const lt_option options[] = {
      "strength of the l2 penalty, regularization / 2 times the sum of squared coefficients"},
     {"l1", LT_OPT_FLOAT, "0", 0, 1e30, NULL, "strength of the l1 penalty, which sets coefficients to exactly 0"},
     {"tolerance", LT_OPT_FLOAT, "1e-6", 1e-12, 1, NULL,
-     "training stops when coefficients are this close to the optimum, relative to the largest or 1; with over 1000 "
-     "columns also when ten iterations lower the loss by less than this share"},
+     "training stops when coefficients are about this close to the optimum, relative to the largest or 1; for "
+     "recommenders with over 1000 columns also when ten iterations lower the loss by less than this share"},
     {"epochs", LT_OPT_INT, "200", 1, 1e6, NULL, "the most iterations"},
     {"solver", LT_OPT_ENUM, "auto", 0, 0, "auto|newton|lbfgs",
      "newton (few columns, no l1) or lbfgs; auto takes newton where it is cheap"},

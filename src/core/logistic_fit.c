@@ -258,9 +258,9 @@ static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iteration
                      .iterations = f->epochs,
                      /* Correlated columns leave errors several times the scaled derivatives. */
                      .tolerance = f->tolerance / 10,
-                     /* With many columns there are directions that only the penalty determines, and which take hundreds
-                      * of passes to change no prediction. */
-                     .stall = f->c > NEWTON_COLUMNS ? f->tolerance : 0,
+                     /* With item columns beside the items' own features there are directions that only the penalty
+                      * determines, and which take hundreds of passes to change no prediction. */
+                     .stall = f->train.factored && f->c > NEWTON_COLUMNS ? f->tolerance : 0,
                      .context = f,
                      .evaluate = lbfgs_evaluate,
                      .progress = lbfgs_progress};

@@ -87,6 +87,16 @@ def load_retail():
         WHERE hashint8(hashtext(user_id || item_id)) & 3 = 0""")
 
 
+def load_baskets():
+    """The same question from the item itself, a category of thousands, and how much a user buys."""
+    query("""
+        CREATE TABLE bench.baskets_train AS
+        SELECT row_number() OVER (ORDER BY user_id, item_id) AS id, y, item_id,
+               ln(count(*) OVER (PARTITION BY user_id)) AS log_user_items
+        FROM (SELECT user_id, item_id, count(*) > 1 AS y FROM retail.purchases WHERE user_id % 4 = 0
+              GROUP BY user_id, item_id) s""")
+
+
 def load_ratings(folder, years, extra):
     """A rating above the user's own median? From the item's year, genres, averages and both sides' counts."""
     query("CREATE TEMPORARY TABLE ratings (user_id bigint, item_id bigint, rating float8, ts bigint)")
@@ -264,6 +274,22 @@ def compare_logistic(table, encoder, x, y, ids):
             verdict("log_loss", abs(loss - log_loss(y, scores[:, 1])), 1e-6, f"{loss:.6f}")
 
 
+def compare_wide(table, columns):
+    """Thousands of columns, by default settings, where longtail takes L-BFGS."""
+    rows = query(f"SELECT y, {', '.join(columns)} FROM bench.{table}_train ORDER BY id")
+    encoder = Encoder(columns, [r[1:] for r in rows])
+    x, y = encoder.encode([r[1:] for r in rows]), numpy.array([r[0] for r in rows])
+    mean, scale = numpy.array(encoder.mean), numpy.array(encoder.scale)
+    print(f"{table}: {len(rows)} rows to train on, {x.shape[1]} encoded columns, {y.mean():.1%} positive")
+    model = LogisticRegression(C=1.0, solver="newton-cg", tol=1e-8, max_iter=1000).fit(x, y)
+    query("SELECT longtail.train('parity', %s, 'logistic', label_column => 'y', options => %s)",
+          (f"bench.{table}_train", '{"split": "none", "features": ["-id"]}'))
+    ours = dict(query("SELECT feature, coefficient FROM longtail.coefficients('parity')"))
+    verdict("coefficients, auto, regularization 1",
+            distance(numpy.array([ours[n] for n in ["(intercept)"] + encoder.name]), own_units(model, mean, scale),
+                     model, scale), 1e-4, f"{len(encoder.name)} columns, newton-cg at tol 1e-8")
+
+
 def compare_fit(table, numbers):
     rows = query(f"SELECT y, {', '.join(f'{c}::float8' for c in numbers)} FROM bench.{table}_train "
                  f"WHERE num_nulls({', '.join(numbers)}) = 0 ORDER BY id")
@@ -323,6 +349,8 @@ def main():
     query("CREATE SCHEMA bench")
     load_retail()
     compare("retail")
+    load_baskets()
+    compare_wide("baskets", ["item_id", "log_user_items"])
     folder = os.environ.get("LONGTAIL_DATASETS")
     for name, load in (("movietweetings-100k", load_movietweetings), ("goodbooks-10k", load_goodbooks)):
         if folder and os.path.isdir(f"{folder}/{name}"):

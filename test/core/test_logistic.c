@@ -491,6 +491,48 @@ static void test_wide(void)
     test_env_drop(env);
 }
 
+/* Rows of a category of 1,200 values, some of them rare: as close to the optimum as tolerance says, if it takes longer.
+ */
+static void test_wide_rows(void)
+{
+    lt_env *env = test_env();
+    int n = 30000, c = 1802;
+    lt_dataset d = {
+        .row = {.n = n, .dense = 1, .sparse = 1800}, .train.n = n, .design = {.row_dense = 1, .row_sparse = 1800}};
+    fitted a, b;
+    lt_random r;
+    double apart = 0, largest = 1;
+
+    lt_random_seed(&r, 13);
+    lt_design_finish(env, &d.design);
+    lt_alloc(env, &d.row.x, (size_t)n, sizeof *d.row.x, "x");
+    lt_alloc(env, &d.row.start, (size_t)n + 1, sizeof *d.row.start, "start");
+    lt_alloc(env, &d.row.col, 2 * (size_t)n, sizeof *d.row.col, "col");
+    lt_alloc(env, &d.row.val, 2 * (size_t)n, sizeof *d.row.val, "val");
+    lt_alloc(env, &d.train.label, (size_t)n, sizeof *d.train.label, "label");
+    for (int i = 0; i < n; i++) {
+        int32_t j = (int32_t)(1200 * pow(lt_random_uniform(&r), 3));
+
+        d.row.x[i] = (float)lt_random_normal(&r);
+        d.row.col[2 * i] = j;
+        d.row.col[2 * i + 1] = 1200 + j / 2;
+        d.row.val[2 * i] = d.row.val[2 * i + 1] = 1;
+        d.row.start[i + 1] = 2 * i + 2;
+        d.train.label[i] = lt_random_uniform(&r) < 1 / (1 + exp(-d.row.x[i] - (j % 7 - 3) * 0.5));
+    }
+    a = train(env, &d, NULL);
+    b = train(env, &d, OPTIONS("solver", "newton", "tolerance", "1e-12"));
+    trained(&a, env, "wide rows");
+    trained(&b, env, "wide rows by Newton");
+    for (int j = 0; j < c; j++) {
+        apart = fmax(apart, fabs(array(&a, "coefficients")[j] - array(&b, "coefficients")[j]));
+        largest = fmax(largest, fabs(array(&b, "coefficients")[j]));
+    }
+    /* Only the penalty tells a pair from its two values: there the tolerance, 1e-6, is a rough measure. */
+    ok(apart <= 2e-5 * largest, "coefficients are off by %g, the largest being %g", apart, largest);
+    test_env_drop(env);
+}
+
 int main(void)
 {
     test_scikit_learn();
@@ -501,5 +543,6 @@ int main(void)
     test_singular();
     test_many_rows();
     test_wide();
+    test_wide_rows();
     return done();
 }
