@@ -213,6 +213,7 @@ static built build(lt_env *env, lt_bundle *bundle, bool frozen, int what, const 
 }
 
 /* n events of distinct (user, item) below `users` and `items`, in no order. */
+static event *random_events(lt_env *env, int n, int users, int items, uint64_t seed) __attribute__((unused));
 static event *random_events(lt_env *env, int n, int users, int items, uint64_t seed)
 {
     lt_random r;

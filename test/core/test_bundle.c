@@ -1,29 +1,17 @@
 /*
  * test_bundle.c: a model version as bytes: round trips, damage, and the names of its columns.
  */
-#include "recommend.h"
-#include "shop_data.h"
+#include "recommend_data.h"
 
 #define SIDES_AND_ROWS (PAIRS | LABEL | ROWS | SIDES)
 #define MUTATIONS 5000 /* of each of four bundles */
 
-static lt_bundle trained(lt_env *env, const lt_algorithm *algorithm, int what, int users, int items,
-                         const char *const *list)
+static lt_bundle bundle_of(lt_env *env, const lt_algorithm *algorithm, int what, int users, int items,
+                           const char *const *list)
 {
-    lt_options o = options_of(env, algorithm, list);
     int n = users * items * 3 / 4;
-    event *v = random_events(env, n, users, items, 11);
-    lt_bundle b;
-    built rows = build(env, &b, false, what, v, n, &o);
-    lt_fit fit;
 
-    if (rows.status == LT_OK) {
-        b.model = (lt_model){.algorithm = algorithm};
-        rows.status = algorithm->train(env, &rows.data, &o, &b.model, &fit);
-    }
-    if (rows.status != LT_OK)
-        printf("Bail out! %s\n", env->error.message);
-    return b;
+    return train_on(env, algorithm, what, random_events(env, n, users, items, 11), n, list)->bundle;
 }
 
 static lt_writer written(lt_env *env, const lt_bundle *b)
@@ -270,7 +258,7 @@ static void test_stored(void)
         lt_bundle b;
         lt_writer w;
 
-        b = trained(env, cases[i].algorithm, cases[i].rows, cases[i].users, cases[i].items, cases[i].options);
+        b = bundle_of(env, cases[i].algorithm, cases[i].rows, cases[i].users, cases[i].items, cases[i].options);
         round_trip(env, &b, cases[i].what);
         w = written(env, &b);
         truncated(&w, cases[i].what);
@@ -293,8 +281,9 @@ static void refused(lt_env *env, const lt_bundle *b, const char *what)
 static void test_fit(void)
 {
     lt_env *env = test_env();
-    const lt_bundle whole = trained(env, &lt_logistic, SIDES_AND_ROWS, 8, 8, OPTIONS("crosses", "", "min_count", "1"));
-    const lt_bundle bare = trained(env, &lt_logistic, PAIRS | LABEL, 8, 8, NULL);
+    const lt_bundle whole =
+        bundle_of(env, &lt_logistic, SIDES_AND_ROWS, 8, 8, OPTIONS("crosses", "", "min_count", "1"));
+    const lt_bundle bare = bundle_of(env, &lt_logistic, PAIRS | LABEL, 8, 8, NULL);
     double count[8];
     lt_cross nothing = {0};
     lt_bundle b;

@@ -1,0 +1,388 @@
+/*
+ * test_validate.c: a model's rankings against naive measures, and validation figures by formula.
+ */
+#include "recommend_data.h"
+
+/* ---- evaluation ---- */
+
+#define SHOP_USERS 30
+#define SHOP_ITEMS 24
+
+/* Relevant items of each user and of a stranger, with some unknown ones; the seen ones are those of training. */
+static lt_test make_test(lt_env *env, const trained *t, uint64_t seed)
+{
+    int32_t *user, users = t->bundle.users.n;
+    lt_test test = {.seen = &t->data.seen};
+    lt_random r;
+    int64_t n = 0;
+
+    lt_random_seed(&r, seed);
+    lt_alloc(env, &user, (size_t)users + 1, sizeof *user, "test");
+    lt_alloc(env, &test.relevant.start, (size_t)users + 2, sizeof(int64_t), "test");
+    lt_alloc(env, &test.relevant.col, (size_t)(users + 1) * SHOP_ITEMS, sizeof(int32_t), "test");
+    for (int32_t u = -1; u < users; u++) {
+        int64_t first = n;
+
+        for (int32_t i = -1; i < t->bundle.items.n; i++)
+            if (lt_random_below(&r, 6) == 0)
+                test.relevant.col[n++] = i;
+        if (n == first)
+            continue;
+        user[test.relevant.rows++] = u;
+        test.relevant.start[test.relevant.rows] = n;
+    }
+    test.user = user;
+    return test;
+}
+
+static bool has(const int32_t *items, int64_t n, int32_t item)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (items[i] == item)
+            return true;
+    return false;
+}
+
+static void evaluation_case(lt_env *env, const trained *t, const char *method, double strength, const char *what)
+{
+    lt_test test = make_test(env, t, 3);
+    int k[] = {3, 8}, auc_users = 0, ties = 0;
+    int32_t items = t->bundle.items.n;
+    uint8_t *excluded;
+    double sum[2][LT_MEASURES] = {{0}}, got, auc = 0;
+    lt_ranking_metrics m;
+
+    lt_alloc(env, &excluded, (size_t)items, 1, "test");
+    fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
+    fine(env, lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find(method), strength, NULL, 50, &m));
+    for (int32_t row = 0; row < test.relevant.rows; row++) {
+        const int32_t *relevant = test.relevant.col + test.relevant.start[row];
+        int64_t n = test.relevant.start[row + 1] - test.relevant.start[row];
+        int32_t u = test.user[row];
+        lt_request q = {.subject.user = u,
+                        .popularity_only = u < 0,
+                        .excluded = excluded,
+                        .k = 8,
+                        .method = lt_reranker_find(method),
+                        .strength = strength,
+                        .seed = 50 + (uint64_t)row};
+        float margin[SHOP_ITEMS];
+        double wins = 0, pairs = 0;
+        lt_list list;
+
+        memset(excluded, 0, (size_t)items);
+        if (u >= 0) {
+            q.subject.history = test.seen->col + test.seen->start[u];
+            q.subject.n_history = test.seen->start[u + 1] - test.seen->start[u];
+        }
+        for (int64_t i = 0; i < q.subject.n_history; i++)
+            excluded[q.subject.history[i]] = 1;
+        lt_recommend(env, &t->r, &q, &list);
+        for (int j = 0; j < 2; j++) {
+            int hits = 0;
+            double dcg = 0, ideal = 0;
+
+            for (int i = 0; i < k[j] && i < list.n; i++)
+                if (has(relevant, n, list.item[i])) {
+                    hits++;
+                    dcg += 1 / log2(i + 2);
+                }
+            for (int i = 0; i < k[j] && i < n; i++)
+                ideal += 1 / log2(i + 2);
+            sum[j][LT_HIT_RATE] += hits > 0;
+            sum[j][LT_PRECISION] += (double)hits / k[j];
+            sum[j][LT_RECALL] += (double)hits / (double)n;
+            sum[j][LT_NDCG] += dcg / ideal;
+        }
+        /* every pair of a relevant and another item */
+        q.candidates = NULL;
+        naive_margins(env, t, &q, items, margin);
+        for (int32_t a = 0; a < items; a++)
+            for (int32_t b = 0; b < items; b++) {
+                float x = (float)naive_value(t, margin[a], a, t->bundle.popularity_exponent);
+                float y = (float)naive_value(t, margin[b], b, t->bundle.popularity_exponent);
+
+                if (excluded[a] || excluded[b] || !has(relevant, n, a) || has(relevant, n, b))
+                    continue;
+                wins += x > y ? 1 : x == y ? 0.5 : 0;
+                ties += x == y;
+                pairs++;
+            }
+        if (pairs > 0) {
+            auc += wins / pairs;
+            auc_users++;
+        }
+    }
+    for (int j = 0; j < 2; j++)
+        for (int measure = LT_HIT_RATE; measure <= LT_NDCG; measure++) {
+            if (measure == LT_F1)
+                continue;
+            lt_ranking_value(env, &m, (lt_measure)measure, j, &got);
+            near(got, sum[j][measure] / test.relevant.rows, 1e-12, "%s: %s at %d", what, lt_measure_names[measure],
+                 k[j]);
+        }
+    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got);
+    near(got, auc / auc_users, 1e-12, "%s: auc, with %d ties", what, ties);
+    ok(m.users == test.relevant.rows && test.user[0] == -1, "%s: each user once, the stranger too", what);
+}
+
+static void test_evaluation(void)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 300, SHOP_USERS, SHOP_ITEMS, 8);
+    trained *t = train_on(env, &lt_logistic, PAIRS | LABEL, v, 300, OPTIONS("popularity_exponent", "0.2"));
+    lt_test test = make_test(env, t, 3);
+    int k[] = {5};
+    lt_ranking_metrics m;
+    test_context *c = env->context;
+    double got;
+
+    evaluation_case(env, t, "none", 0, "logistic");
+    evaluation_case(env, t, "popularity", 0.5, "popularity");
+    evaluation_case(env, t, "quota", 0.5, "quota");
+    evaluation_case(env, t, "random", 1, "random");
+    t = train_on(env, &lt_mlp, PAIRS | LABEL, v, 300, OPTIONS("hidden", "3", "epochs", "2", "loss", "squared"));
+    evaluation_case(env, t, "none", 0, "perceptron");
+    /* four kinds of items, and nothing else to tell them apart */
+    t = train_on(env, &lt_logistic, PAIRS | LABEL | SIDES, v, 300, OPTIONS("id_features", "none"));
+    for (int j = 0; j < t->bundle.model.design.item_dense; j++)
+        for (int i = 0; i < t->bundle.items.n; i++)
+            t->bundle.item.x[i * t->bundle.item.dense + j] = 0;
+    fine(env, lt_recommender_init(env, &t->r, &t->bundle));
+    evaluation_case(env, t, "none", 0, "items that tie");
+
+    test.seen = NULL;
+    fine(env, lt_ranking_init(env, &m, k, 1, &t->r.popularity));
+    fine(env, lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
+    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got);
+    ok(got > 0 && got < 1, "nothing seen: nothing is excluded");
+    c->polls = 0;
+    c->cancel_at = 5;
+    ok(lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find("none"), 0, NULL, 0, &m) == LT_CANCELLED, "cancelled");
+    test_env_drop(env);
+}
+
+/* ---- validation ---- */
+
+/* The metric by its textbook formula over the validation part. */
+static double naive_metric(const char *metric, const double *p, const lt_examples *ex)
+{
+    double sum = 0, total = 0, pairs = 0;
+
+    for (int64_t i = 0; i < ex->n; i++) {
+        double w = ex->weight ? ex->weight[i] : 1, y = ex->label[i];
+
+        if (strcmp(metric, "log_loss") == 0)
+            sum -= w * log(y > 0 ? p[i] : 1 - p[i]);
+        else if (strcmp(metric, "rmse") == 0)
+            sum += w * (y - p[i]) * (y - p[i]);
+        else if (strcmp(metric, "mae") == 0)
+            sum += w * fabs(y - p[i]);
+        else if (strcmp(metric, "poisson_deviance") == 0)
+            sum += 2 * w * ((y > 0 ? y * log(y / p[i]) : 0) - y + p[i]);
+        total += w;
+        for (int64_t j = 0; j < ex->n; j++)
+            if (strcmp(metric, "auc") == 0 && y > 0 && ex->label[j] <= 0) {
+                double both = w * (ex->weight ? ex->weight[j] : 1);
+
+                sum += both * (p[i] > p[j] ? 1 : p[i] == p[j] ? 0.5 : 0);
+                pairs += both;
+            }
+    }
+    if (strcmp(metric, "auc") == 0)
+        return sum / pairs;
+    return strcmp(metric, "rmse") == 0 ? sqrt(sum / total) : sum / total;
+}
+
+static double validated(lt_env *env, const trained *t, const lt_dataset *data, const char *wanted, const char **metric)
+{
+    double value = -1;
+
+    *metric = wanted;
+    fine(env, lt_validate(env, &t->r, data, &t->options, metric, &value));
+    return value;
+}
+
+static void pointwise_case(const lt_algorithm *algorithm, int what, double scale, const char *const *options,
+                           const char *by_default, const char *const *metrics)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 200, 20, 20, 4);
+    lt_inputs in;
+    float *margin;
+    double *p;
+    const char *metric;
+    trained *t;
+
+    for (int i = 0; i < 200; i++)
+        v[i].label = scale == 1 ? v[i].label : floor(scale * v[i].label + v[i].price / 2.0);
+    t = train_on(env, algorithm, what, v, 200, options);
+    in = lt_dataset_inputs(&t->data);
+    ok(t->data.validation.n > 10, "%d rows to validate on", (int)t->data.validation.n);
+    lt_alloc(env, &margin, (size_t)t->data.validation.n, sizeof *margin, "test");
+    lt_alloc(env, &p, (size_t)t->data.validation.n, sizeof *p, "test");
+    fine(env, algorithm->predict(env, &t->bundle.model, &in, &t->data.validation, margin));
+    for (int64_t i = 0; i < t->data.validation.n; i++)
+        p[i] = lt_link_apply(t->bundle.model.link, margin[i]);
+    for (; *metrics != NULL; metrics++)
+        near(validated(env, t, &t->data, *metrics, &metric), naive_metric(*metrics, p, &t->data.validation), 1e-10,
+             "%s of %s%s", *metrics, algorithm->name, what & WEIGHT ? ", weighted" : "");
+    near(validated(env, t, &t->data, NULL, &metric), naive_metric(by_default, p, &t->data.validation), 1e-10, "auto");
+    ok(strcmp(metric, by_default) == 0, "is %s", by_default);
+    if (!(what & PAIRS)) {
+        metric = "ndcg";
+        ok(lt_validate(env, &t->r, &t->data, &t->options, &metric, p) == LT_INVALID && env->error.hint[0] != '\0', "%s",
+           env->error.message);
+    }
+    t->data.validation.n = 0;
+    ok(isnan(validated(env, t, &t->data, NULL, &metric)), "no rows, no figure");
+    test_env_drop(env);
+}
+
+static void test_pointwise(void)
+{
+    static const char *const classes[] = {"log_loss", "auc", "rmse", "mae", NULL},
+                             *const numbers[] = {"rmse", "mae", NULL},
+                             *const counts[] = {"poisson_deviance", "rmse", "mae", NULL};
+
+    pointwise_case(&lt_logistic, LABEL | ROWS, 1, OPTIONS("validation_fraction", "0.3"), "log_loss", classes);
+    pointwise_case(&lt_logistic, LABEL | ROWS | WEIGHT, 1, OPTIONS("validation_fraction", "0.3"), "log_loss", classes);
+    pointwise_case(&lt_logistic, LABEL | PAIRS | SIDES | ROWS | WEIGHT, 1, OPTIONS("validation_fraction", "0.3"),
+                   "log_loss", classes);
+    pointwise_case(&lt_mlp, LABEL | ROWS, 2, OPTIONS("hidden", "3", "epochs", "3", "validation_fraction", "0.3"),
+                   "rmse", numbers);
+    pointwise_case(&lt_mlp, LABEL | ROWS | WEIGHT, 2,
+                   OPTIONS("hidden", "3", "epochs", "3", "validation_fraction", "0.3"), "rmse", numbers);
+    pointwise_case(&lt_mlp, LABEL | ROWS | WEIGHT, 2,
+                   OPTIONS("hidden", "3", "epochs", "3", "loss", "poisson", "validation_fraction", "0.3"),
+                   "poisson_deviance", counts);
+    pointwise_case(&lt_logistic, LABEL | ROWS, 1, OPTIONS("validation_fraction", "0.3", "validation_metric", "auc"),
+                   "auc", classes);
+    ok(lt_metric_higher_is_better("ndcg") && lt_metric_higher_is_better("recall") &&
+           lt_metric_higher_is_better("auc") && !lt_metric_higher_is_better("log_loss") &&
+           !lt_metric_higher_is_better("rmse") && !lt_metric_higher_is_better("mae") &&
+           !lt_metric_higher_is_better("poisson_deviance"),
+       "which way is better");
+}
+
+/* ndcg and recall at 10 of the held-out pairs, by ranking users one by one; only rows (rows / most) apart. */
+static void naive_ranking(lt_env *env, const trained *t, int32_t most, double *ndcg, double *recall)
+{
+    const lt_examples *ex = &t->data.validation;
+    int32_t rows = 0, *first, kept;
+
+    *ndcg = *recall = 0;
+    lt_alloc(env, &first, (size_t)ex->n + 1, sizeof *first, "test");
+    for (int32_t i = 0; i < ex->n; i++)
+        if (i == 0 || ex->user[i] != ex->user[i - 1])
+            first[rows++] = i;
+    first[rows] = (int32_t)ex->n;
+    kept = rows < most ? rows : most;
+    for (int32_t j = 0; j < kept; j++) {
+        int32_t row = rows <= most ? j : (int32_t)((int64_t)j * rows / most), u = ex->user[first[row]];
+        const lt_pairs *seen = &t->data.seen;
+        lt_request q = {.subject.user = u, .k = 10, .method = lt_reranker_find("none")};
+        uint8_t *excluded;
+        double hits = 0, dcg = 0, ideal = 0, n = first[row + 1] - first[row];
+        lt_list list;
+
+        lt_alloc(env, &excluded, (size_t)t->bundle.items.n, 1, "test");
+        for (int64_t i = seen->start[u]; i < seen->start[u + 1]; i++)
+            excluded[seen->col[i]] = 1;
+        q.excluded = excluded;
+        lt_recommend(env, &t->r, &q, &list);
+        for (int i = 0; i < list.n; i++)
+            if (has(ex->item + first[row], first[row + 1] - first[row], list.item[i])) {
+                hits++;
+                dcg += 1 / log2(i + 2);
+            }
+        for (int i = 0; i < n && i < 10; i++)
+            ideal += 1 / log2(i + 2);
+        *ndcg += dcg / ideal / kept;
+        *recall += hits / n / kept;
+    }
+}
+
+static void test_ranking(void)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 700, 60, 40, 4);
+    const char *const *options = OPTIONS("validation_fraction", "0.3", "epochs", "10");
+    trained *t = train_on(env, &lt_logistic, PAIRS, v, 700, options);
+    double ndcg, recall;
+    const char *metric;
+
+    naive_ranking(env, t, 2000, &ndcg, &recall);
+    near(validated(env, t, &t->data, NULL, &metric), ndcg, 1e-12, "implicit feedback: ndcg of the held-out pairs");
+    ok(strcmp(metric, "ndcg") == 0 && ndcg > 0, "is what auto says");
+    near(validated(env, t, &t->data, "recall", &metric), recall, 1e-12, "recall");
+    ok(validated(env, t, &t->data, "auc", &metric) > 0.5, "auc against sampled negatives");
+    near(validated(env, t, &t->data, "auc", &metric), validated(env, t, &t->data, "auc", &metric), 0,
+         "which are the same every time");
+    test_env_drop(env);
+}
+
+/* Beyond 2000 users, every (users / 2000)-th is ranked with all that is theirs. */
+static void test_thin(void)
+{
+    enum { USERS = 3100, PER_USER = 3 };
+    lt_env *env = test_env();
+    lt_random r;
+    event *v;
+    trained *t;
+    double ndcg, recall;
+    const char *metric;
+
+    lt_random_seed(&r, 6);
+    lt_alloc(env, &v, USERS * PER_USER, sizeof *v, "test");
+    for (int i = 0; i < USERS * PER_USER; i++)
+        v[i] = (event){
+            .user = i / PER_USER, .item = (i % PER_USER) * 10 + (int)lt_random_below(&r, 10), .time = i % PER_USER};
+    t = train_on(env, &lt_logistic, PAIRS | TIME, v, USERS * PER_USER,
+                 OPTIONS("validation_fraction", "0.6", "epochs", "3"));
+    ok(t->data.validation.n == 2 * USERS, "%d users have two rows each", USERS);
+    naive_ranking(env, t, 2000, &ndcg, &recall);
+    near(validated(env, t, &t->data, "recall", &metric), recall, 1e-12, "2000 of them are ranked: recall");
+    near(validated(env, t, &t->data, "ndcg", &metric), ndcg, 1e-12, "ndcg");
+    test_env_drop(env);
+}
+
+/* A version that knows less is measured on the same test. */
+static void test_unknown(void)
+{
+    static const event old[] = {{.user = 1, .item = 1},
+                                {.user = 1, .item = 2},
+                                {.user = 2, .item = 2},
+                                {.user = 2, .item = 3},
+                                {.user = 3, .item = 1}};
+    static const event rows[] = {
+        {.user = 1, .item = 2, .time = 1},  {.user = 8, .item = 2, .time = 1},  {.user = 9, .item = 1, .time = 1},
+        {.user = 9, .item = 77, .time = 1}, {.user = 2, .item = 1, .time = 1},  {.user = 3, .item = 3, .time = 1},
+        {.user = 1, .item = 1, .time = 2},  /* found: the catalogue is three items */
+        {.user = 1, .item = 2, .time = 2},  /* was in training */
+        {.user = 1, .item = 99, .time = 2}, /* unknown: cannot be found */
+        {.user = 8, .item = 1, .time = 2},  /* an unknown user gets what is popular */
+        {.user = 8, .item = 2, .time = 2},  /* in training as well, although unknown */
+        {.user = 9, .item = 99, .time = 2}, {.user = 9, .item = 77, .time = 2},
+    };
+    lt_env *env = test_env();
+    trained *t = train_on(env, &lt_logistic, PAIRS, old, 5, OPTIONS("split", "none", "epochs", "3"));
+    lt_options by_time = options_of(env, &lt_logistic, OPTIONS("split", "time", "validation_fraction", "0.5"));
+    built frozen = build(env, &t->bundle, true, PAIRS | TIME, rows, 13, &by_time);
+    const char *metric;
+
+    ok(frozen.status == LT_OK && frozen.data.validation.n == 7, "seven rows held out of one's own test");
+    near(validated(env, t, &frozen.data, "recall", &metric), (0.5 + 1 + 0) / 3, 1e-12,
+         "unknown users and items count: halves, all and nothing");
+    test_env_drop(env);
+}
+
+int main(void)
+{
+    test_evaluation();
+    test_pointwise();
+    test_ranking();
+    test_thin();
+    test_unknown();
+    return done();
+}
