@@ -178,6 +178,25 @@ static void test_lists(void)
     }
 }
 
+/* Expected counts that only doubles can hold are still told apart. */
+static void test_large_counts(void)
+{
+    lt_env *env = test_env();
+    event *v = long_tail(env, 3000, 20, 0, 6);
+    trained *t =
+        train_on(env, &lt_mlp, PAIRS | LABEL, v, 3000 + MANY, OPTIONS("hidden", "4", "epochs", "2", "loss", "poisson"));
+    const lt_array *bias = lt_model_array(&t->bundle.model, "b1");
+    lt_request q = {.subject.user = 2, .k = 10, .method = lt_reranker_find("none")};
+    lt_list list;
+
+    bias->f[0] += 200;
+    fine(env, lt_recommender_init(env, &t->r, &t->bundle));
+    list_case(env, t, &q, "counts of 1e86");
+    fine(env, lt_recommend(env, &t->r, &q, &list));
+    ok(list.score[0] > 1e80 && list.score[0] > list.score[9], "from %g to %g", list.score[0], list.score[9]);
+    test_env_drop(env);
+}
+
 static void test_figures(void)
 {
     static event v[] = {{.user = 1, .item = 1, .label = 1}, {.user = 1, .item = 2, .label = 0},
@@ -215,6 +234,7 @@ static void test_figures(void)
 int main(void)
 {
     test_lists();
+    test_large_counts();
     test_figures();
     return done();
 }
