@@ -62,7 +62,7 @@ for my $name (sort keys %task) {
     open my $in, '<', "$name.out" or die "$name.out: $!\n";
     my @lines = map { chomp; $_ } <$in>;
     is($status{$name}, 0, "$name: no error") or diag(join "\n", @lines);
-    cmp_ok(scalar @lines, '>', 5, "$name: " . @lines . ' answers');
+    cmp_ok(scalar @lines, '>', 1, "$name: " . @lines . ' answers');
     is(scalar(grep { $_ ne $expected{$name} } @lines), 0, "$name: every answer is whole") if $expected{$name};
 }
 is(sql(q{SELECT count(*) = max(version) FROM longtail.model_versions WHERE model = 'busy'}), 't', 'versions are numbered without a gap');
