@@ -23,6 +23,7 @@ os.environ["OPENBLAS_NUM_THREADS"] = os.environ["OMP_NUM_THREADS"] = "1"
 
 import statistics
 import sys
+import tempfile
 import time
 import warnings
 
@@ -63,7 +64,7 @@ def make_table():
 def export():
     """The table as (rows x columns) float64 and labels, through a file in memory where there is one: the fastest way of
     those tried, the others being a pipe through psql and psycopg2's copy_expert."""
-    path = f"{'/dev/shm' if os.path.isdir('/dev/shm') else '/tmp'}/longtail-bench-{os.getpid()}"
+    path = f"{'/dev/shm' if os.path.isdir('/dev/shm') else tempfile.gettempdir()}/longtail-bench-{os.getpid()}"
     try:
         cursor.execute(f"COPY bench.train TO '{path}' (FORMAT binary)")
         # A row: the number of fields, then each field's length and bytes; 19 bytes before the first, 2 after the last.
