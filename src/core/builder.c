@@ -22,6 +22,11 @@ lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool fr
     return lt_dictionary_init(env, &b->unknown_items);
 }
 
+static float lot_of(uint64_t hash)
+{
+    return (float)(hash >> 40) * 0x1.0p-24f;
+}
+
 /* A random split looks at a row's ids alone, so that all rows of a pair fall on one side in every version. */
 static float draw_lot(const lt_builder *b, const lt_row *row)
 {
@@ -33,7 +38,7 @@ static float draw_lot(const lt_builder *b, const lt_row *row)
     } else {
         hash = lt_hash_bytes(&b->n, sizeof b->n, b->seed);
     }
-    return (float)(hash >> 40) * 0x1.0p-24f;
+    return lot_of(hash);
 }
 
 static lt_status number_of(lt_env *env, const lt_builder *b, lt_dictionary *known, lt_dictionary *unknown,
@@ -308,6 +313,21 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
     return LT_OK;
 }
 
+/* A number for each validation example that any bundle draws alike: by the user's id. */
+static lt_status draw_user_lots(lt_env *env, const lt_builder *b, const lt_examples *ex, float **lots)
+{
+    LT_TRY(lt_alloc(env, lots, (size_t)ex->n, sizeof **lots, "the validation part"));
+    for (int64_t i = 0; i < ex->n; i++) {
+        int32_t user = ex->user[i];
+        int64_t length;
+        const char *key = user >= 0 ? lt_dictionary_key(&b->bundle->users, user, &length)
+                                    : lt_dictionary_key(&b->unknown_users, -1 - user, &length);
+
+        (*lots)[i] = lot_of(lt_hash_bytes(key, length, b->seed));
+    }
+    return LT_OK;
+}
+
 /* Of the rows that stay: the sum or mean of two labels of 1 and 0 need not be one. */
 static lt_label_kind label_kind_of(const lt_builder *b, const int32_t *order, int64_t kept)
 {
@@ -430,6 +450,7 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         LT_TRY(lt_bundle_design(env, bundle, options, &out->design));
     }
     if (b->pairs) {
+        LT_TRY(draw_user_lots(env, b, &out->validation, &out->validation_lot));
         LT_TRY(collect_seen(env, out));
         if (!b->frozen)
             bundle->item_count = out->item_count;

@@ -11,6 +11,7 @@
 #include "topk.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define POOL 500              /* candidates that reordering methods look at, at least */
@@ -315,8 +316,9 @@ static bool is_seen(const lt_dataset *data, int64_t i)
 /*
  * The validation part as a ranking test: per user, held-out positives that are not in training. Users and items the
  * bundle does not know count as well, so that versions which know different ones are measured on the same test.
+ * lot: of each row's user.
  */
-static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test)
+static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test, float **lot)
 {
     const lt_examples *ex = &data->validation, *train = &data->train;
     int32_t rows = 0, *user;
@@ -326,6 +328,7 @@ static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test
     LT_TRY(lt_alloc(env, &test->relevant.start, (size_t)ex->n + 1, sizeof(int64_t), "the validation part"));
     LT_TRY(lt_alloc(env, &test->relevant.col, (size_t)ex->n, sizeof(int32_t), "the validation part"));
     LT_TRY(lt_alloc(env, &user, (size_t)ex->n, sizeof *user, "the validation part"));
+    LT_TRY(lt_alloc(env, lot, (size_t)ex->n, sizeof **lot, "the validation part"));
     for (int64_t i = 0; i < ex->n; i++) {
         int32_t u = ex->user[i], item = ex->item[i];
 
@@ -337,8 +340,10 @@ static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test
             continue;
         if (last >= 0 && ex->user[last] == u && ex->item[last] == item)
             continue;
-        if (last < 0 || ex->user[last] != u)
+        if (last < 0 || ex->user[last] != u) {
+            (*lot)[rows] = data->validation_lot[i];
             user[rows++] = u < 0 ? -1 : u;
+        }
         last = i;
         test->relevant.col[n++] = item;
         test->relevant.start[rows] = n;
@@ -350,19 +355,36 @@ static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test
     return LT_OK;
 }
 
-/* Keeps every (rows / most)-th row, so that measuring stays cheap. */
-static void thin(lt_test *test, int32_t most)
+static int compare_lots(const void *a, const void *b)
+{
+    float left = *(const float *)a, right = *(const float *)b;
+
+    return (left > right) - (left < right);
+}
+
+/*
+ * Keeps about the `most` rows of the lowest lots, so that measuring stays cheap. Lots depend on users' ids alone: every
+ * version is measured on the same users.  lot: of each row.
+ */
+static lt_status thin(lt_env *env, lt_test *test, const float *lot, int32_t most)
 {
     int32_t rows = test->relevant.rows, kept = 0;
     int32_t *user = (int32_t *)test->user;
     int64_t n = 0;
+    float *sorted, limit;
 
     if (rows <= most)
-        return;
-    for (int32_t i = 0; i < most; i++) {
-        int32_t row = (int32_t)((int64_t)i * rows / most);
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &sorted, (size_t)rows, sizeof *sorted, "the validation part"));
+    memcpy(sorted, lot, (size_t)rows * sizeof *sorted);
+    qsort(sorted, (size_t)rows, sizeof *sorted, compare_lots);
+    limit = sorted[most];
+    lt_free(env, sorted);
+    for (int32_t row = 0; row < rows; row++) {
         int64_t from = test->relevant.start[row], to = test->relevant.start[row + 1];
 
+        if (lot[row] >= limit)
+            continue;
         user[kept] = user[row];
         test->relevant.start[kept++] = n;
         memmove(test->relevant.col + n, test->relevant.col + from, (size_t)(to - from) * sizeof(int32_t));
@@ -370,6 +392,7 @@ static void thin(lt_test *test, int32_t most)
     }
     test->relevant.start[kept] = n;
     test->relevant.rows = kept;
+    return LT_OK;
 }
 
 static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt_dataset *data, lt_measure measure,
@@ -378,9 +401,10 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     int k = VALIDATION_K;
     lt_ranking_metrics m;
     lt_test test;
+    float *lot;
 
-    LT_TRY(ranking_test(env, data, &test));
-    thin(&test, VALIDATION_USERS);
+    LT_TRY(ranking_test(env, data, &test, &lot));
+    LT_TRY(thin(env, &test, lot, VALIDATION_USERS));
     LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
     LT_TRY(lt_evaluate_ranking(env, r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
     return lt_ranking_value(env, &m, measure, 0, value);
