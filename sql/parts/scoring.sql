@@ -27,14 +27,15 @@ AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED
 COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any") IS
 'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items.';
 
-CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, item_type anyelement, k integer DEFAULT 10,
-    method text DEFAULT NULL, strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true,
-    candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL,
+-- Its arguments are in this order so that untyped parameters of the first form cannot be taken for this one.
+CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer, item_type anyelement,
+    strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
+    exclude "any" DEFAULT NULL, method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION longtail.recommend(text, anycompatible, anyelement, integer, text, float8, boolean, "any", "any") IS
-'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, item_type => NULL::bigint).';
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, anyelement, float8, boolean, "any", "any", text) IS
+'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, 10, item_type => NULL::bigint).';
 
 CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method text DEFAULT NULL,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true)

@@ -212,14 +212,14 @@ recommend(FunctionCallInfo fcinfo, positions at)
 Datum
 longtail_recommend(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo, (positions){2, 3, 4, 5, 6, 7});
+    return recommend(fcinfo, (positions){.k = 2, .method = 3, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
 }
 
-/* recommend(model, user_id, item_type, k, method, strength, exclude_seen, candidates, exclude) */
+/* recommend(model, user_id, k, item_type, strength, exclude_seen, candidates, exclude, method) */
 Datum
 longtail_recommend_typed(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo, (positions){3, 4, 5, 6, 7, 8});
+    return recommend(fcinfo, (positions){.k = 2, .method = 8, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
 }
 
 /* recommend_all(model, k, method, strength, exclude_seen) */

@@ -75,9 +75,13 @@ SELECT is((SELECT array_agg(item_id ORDER BY rank) FROM longtail.recommend('logi
 CREATE DOMAIN customer AS bigint;
 SELECT is((SELECT array_agg(item_id ORDER BY rank) FROM longtail.recommend('logistic', 17::customer)), l, 'a domain') FROM one;
 PREPARE untyped AS SELECT array_agg(item_id ORDER BY rank) AS l FROM longtail.recommend('logistic', $1);
+PREPARE all_untyped AS SELECT array_agg(item_id ORDER BY rank) AS l FROM longtail.recommend('logistic', $1, $2, $3, $4);
+PREPARE untyped_k AS SELECT array_agg(item_id ORDER BY rank) AS l FROM longtail.recommend('logistic', $1, $2);
 PREPARE as_text (text) AS SELECT array_agg(item_id ORDER BY rank) AS l FROM longtail.recommend('logistic', $1, $2::int);
 PREPARE as_int (text, int, int) AS SELECT array_agg(item_id ORDER BY rank) AS l FROM longtail.recommend($1, $2, $3);
 SELECT results_eq('EXECUTE untyped(''17'')', 'SELECT l FROM one', 'a parameter whose type was not declared');
+SELECT results_eq('EXECUTE untyped_k(''17'', ''10'')', 'SELECT l FROM one', 'nor that of k');
+SELECT results_eq('EXECUTE all_untyped(''17'', ''10'', ''none'', ''0'')', 'SELECT l FROM one', 'nor any');
 SELECT results_eq('EXECUTE as_text(''17'', 10)', 'SELECT l FROM one', 'one declared as text');
 SELECT results_eq('EXECUTE as_int(''logistic'', 17, 10)', 'SELECT l FROM one', 'one declared as integer');
 DO $$ BEGIN FOR i IN 1 .. 8 LOOP EXECUTE 'EXECUTE as_int(''logistic'', 17, 10)'; END LOOP; END $$; -- on to a generic plan
@@ -96,15 +100,15 @@ SELECT matches(error_of('SELECT longtail.recommend(NULL, 1)'), 'model must not b
 CREATE TABLE numbered AS SELECT u, substr(item, 6)::bigint AS item, md5(item)::uuid AS code FROM bought;
 SELECT longtail.train('numbers', 'numbered', 'logistic', 'u', 'item', options => '{"split": "none", "features": ["-code"]}');
 SELECT longtail.train('codes', 'numbered', 'logistic', 'u', 'code', options => '{"split": "none", "features": ["-item"]}');
-SELECT results_eq($$ SELECT pg_typeof(item_id)::text, item_id + 1 FROM longtail.recommend('numbers', 1, item_type => NULL::bigint, k => 3) $$,
+SELECT results_eq($$ SELECT pg_typeof(item_id)::text, item_id + 1 FROM longtail.recommend('numbers', 1, k => 3, item_type => NULL::bigint) $$,
                   $$ SELECT 'bigint', item_id::bigint + 1 FROM longtail.recommend('numbers', 1, 3) $$, 'item_type bigint');
-SELECT results_eq($$ SELECT i.item FROM longtail.recommend('numbers', 1, item_type => NULL::int) r JOIN (SELECT DISTINCT item::int FROM numbered) i ON i.item = r.item_id ORDER BY r.rank $$,
+SELECT results_eq($$ SELECT i.item FROM longtail.recommend('numbers', 1, 10, item_type => NULL::int) r JOIN (SELECT DISTINCT item::int FROM numbered) i ON i.item = r.item_id ORDER BY r.rank $$,
                   $$ SELECT item_id::int FROM longtail.recommend('numbers', 1) $$, 'item_type integer joins');
-SELECT results_eq($$ SELECT item_id FROM longtail.recommend('logistic', 1, item_type => NULL::text) $$, $$ SELECT item_id FROM longtail.recommend('logistic', 1) $$, 'item_type text');
-SELECT results_eq($$ SELECT item_id FROM longtail.recommend('codes', 1, item_type => NULL::uuid) $$, $$ SELECT item_id::uuid FROM longtail.recommend('codes', 1) $$, 'item_type uuid');
-SELECT results_eq($$ SELECT item_id FROM longtail.recommend('codes', '1', NULL::uuid, 4, 'popularity', 0.2, true, candidates => NULL, exclude => NULL) $$, $$ SELECT item_id::uuid FROM longtail.recommend('codes', 1, 4, 'popularity', 0.2) $$, 'with all its arguments');
-SELECT results_eq($$ SELECT item_id FROM longtail.recommend('logistic', 1, item_type => NULL::varchar) $$, $$ SELECT item_id::varchar FROM longtail.recommend('logistic', 1) $$, 'item_type varchar');
-SELECT ok(error_of('SELECT longtail.recommend(''logistic'', 1, item_type => NULL::bigint)') ~ 'bigint', 'a type the items are not of');
+SELECT results_eq($$ SELECT item_id FROM longtail.recommend('logistic', 1, 10, item_type => NULL::text) $$, $$ SELECT item_id FROM longtail.recommend('logistic', 1) $$, 'item_type text');
+SELECT results_eq($$ SELECT item_id FROM longtail.recommend('codes', 1, 10, item_type => NULL::uuid) $$, $$ SELECT item_id::uuid FROM longtail.recommend('codes', 1) $$, 'item_type uuid');
+SELECT results_eq($$ SELECT item_id FROM longtail.recommend('codes', '1', 4, NULL::uuid, method => 'popularity', strength => 0.2, candidates => NULL, exclude => NULL) $$, $$ SELECT item_id::uuid FROM longtail.recommend('codes', 1, 4, 'popularity', 0.2) $$, 'with all its arguments');
+SELECT results_eq($$ SELECT item_id FROM longtail.recommend('logistic', 1, 10, item_type => NULL::varchar) $$, $$ SELECT item_id::varchar FROM longtail.recommend('logistic', 1) $$, 'item_type varchar');
+SELECT ok(error_of('SELECT longtail.recommend(''logistic'', 1, 10, item_type => NULL::bigint)') ~ 'bigint', 'a type the items are not of');
 
 -- ---- candidates and exclude ----
 
