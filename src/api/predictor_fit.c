@@ -336,9 +336,11 @@ set_labels(lt_env *env, const ltpg_rows *rows, const int64 *order, int64 n_valid
     data->validation = (lt_examples){.n = n_validation, .row_first = n_train, .label = label + n_train};
 }
 
+/* NULL, with a NOTICE, where one class leaves nothing to fit: a group like that must not cost the others theirs. */
 static bytea *
 train(const fit_state *state)
 {
+    lt_status status;
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
     lt_options options = read_options(env, state->algorithm, state->options);
     lt_encoder encoder;
@@ -354,7 +356,14 @@ train(const fit_state *state)
     set_labels(env, &state->rows, order, held_out(&options, state->rows.n), &data);
     lt_free(env, order);
     p.model.algorithm = state->algorithm;
-    LTPG(env, state->algorithm->train(env, &data, &options, &p.model, &p.fit));
+    status = state->algorithm->train(env, &data, &options, &p.model, &p.fit);
+    if (status == LT_ONE_CLASS)
+    {
+        ereport(NOTICE, (errmsg("a group of " INT64_FORMAT " row(s) has no model: %s", state->rows.n,
+                                env->error.message)));
+        return NULL;
+    }
+    LTPG(env, status);
     p.mean = encoder.feature[0].mean;
     p.scale = encoder.feature[0].scale;
     p.rows = state->rows.n;
@@ -375,6 +384,11 @@ longtail_fit_final(PG_FUNCTION_ARGS)
     old = MemoryContextSwitchTo(context);
     trained = train(state);
     MemoryContextSwitchTo(old);
+    if (trained == NULL)
+    {
+        MemoryContextDelete(context);
+        PG_RETURN_NULL();
+    }
     value = palloc(VARSIZE(trained));
     memcpy(value, trained, VARSIZE(trained));
     MemoryContextDelete(context);

@@ -21,6 +21,7 @@ typedef enum lt_status {
     LT_INVALID,     /* a bad option value or bad data; the message names it */
     LT_NO_MEMORY,   /* over env->budget, or the allocator had no more */
     LT_CANCELLED,   /* env->cancelled said so */
+    LT_ONE_CLASS,   /* all labels are the same: there is nothing to tell apart */
     LT_CORRUPT,     /* stored bytes do not decode */
     LT_DIVERGED,    /* training left the range of numbers */
     LT_UNSUPPORTED, /* the algorithm cannot do what was asked */

@@ -63,7 +63,7 @@ static lt_status check_options(lt_env *env, const lt_options *o, int64_t columns
     return lt_fail_hint(env, "Use solver lbfgs or auto.");
 }
 
-/* Class weights from the labels; LT_INVALID unless both classes are there. */
+/* Class weights from the labels; LT_ONE_CLASS unless both are there. */
 static lt_status weigh_classes(lt_env *env, const lt_options *o, const lt_examples *ex, double class_weight[2])
 {
     int64_t count[2] = {0, 0};
@@ -72,11 +72,12 @@ static lt_status weigh_classes(lt_env *env, const lt_options *o, const lt_exampl
     if (ex->n == 0)
         return lt_fail(env, LT_INVALID, "there are no rows to train on");
     for (int64_t i = 0; i < ex->n; i++) {
+        LT_TRY(lt_logistic_check_label(env, ex->label[i]));
         count[ex->label[i] != 0]++;
         weight[ex->label[i] != 0] += ex->weight == NULL ? 1 : ex->weight[i];
     }
     if (weight[0] <= 0 || weight[1] <= 0) {
-        lt_fail(env, LT_INVALID, "all labels of the training rows are the same");
+        lt_fail(env, LT_ONE_CLASS, "all labels of the training rows are the same");
         return lt_fail_hint(env, "A logistic model needs rows of both classes, with weights above zero.");
     }
     for (int k = 0; k < 2; k++)

@@ -121,6 +121,14 @@ static double weight_of(const lt_logistic_objective *o, int64_t i)
     return o->class_weight[ex->label[i] != 0] * (ex->weight == NULL ? 1 : ex->weight[i]);
 }
 
+lt_status lt_logistic_check_label(lt_env *env, float label)
+{
+    if (label == 0 || label == 1)
+        return LT_OK;
+    lt_fail(env, LT_INVALID, "the label %g is neither 0 nor 1", label);
+    return lt_fail_hint(env, "Logistic models need a boolean label, or numbers 0 and 1.");
+}
+
 lt_status lt_logistic_objective_init(lt_env *env, lt_logistic_objective *o, const lt_inputs *in,
                                      const lt_examples *examples, const double class_weight[2])
 {
@@ -134,10 +142,7 @@ lt_status lt_logistic_objective_init(lt_env *env, lt_logistic_objective *o, cons
     o->class_weight[1] = class_weight[1];
     o->columns = 1 + in->design->dense + in->design->sparse;
     for (int64_t i = 0; i < examples->n; i++) {
-        if (examples->label[i] != 0 && examples->label[i] != 1) {
-            lt_fail(env, LT_INVALID, "the label %g is neither 0 nor 1", examples->label[i]);
-            return lt_fail_hint(env, "Logistic models need a boolean label, or numbers 0 and 1.");
-        }
+        LT_TRY(lt_logistic_check_label(env, examples->label[i]));
         if (examples->weight != NULL && !(examples->weight[i] >= 0 && isfinite(examples->weight[i])))
             return lt_fail(env, LT_INVALID, "the weight %g is not a number of at least 0", examples->weight[i]);
         o->total_weight += weight_of(o, i);

@@ -47,6 +47,9 @@ typedef struct lt_logistic_objective {
     int32_t *touched;              /* the b that are */
 } lt_logistic_objective;
 
+/* LT_INVALID for a label other than 0 and 1. */
+lt_status lt_logistic_check_label(lt_env *env, float label);
+
 /* Refers to *in, *examples for as long as it lives. LT_INVALID for labels other than 0 and 1 and negative weights. */
 lt_status lt_logistic_objective_init(lt_env *env, lt_logistic_objective *o, const lt_inputs *in,
                                      const lt_examples *examples, const double class_weight[2]);

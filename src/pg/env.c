@@ -77,6 +77,7 @@ sqlstate_of(lt_status status)
     switch (status)
     {
         case LT_INVALID:
+        case LT_ONE_CLASS:
             return ERRCODE_INVALID_PARAMETER_VALUE;
         case LT_NO_MEMORY:
             return ERRCODE_OUT_OF_MEMORY;

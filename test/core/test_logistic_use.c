@@ -193,7 +193,7 @@ static void test_refusals(void)
     ok(f.status == LT_INVALID && strstr(env->error.message, "no rows") != NULL, "no rows: %s", env->error.message);
     d.train.n = 1;
     f = train(env, &d, NULL);
-    ok(f.status == LT_INVALID && env->error.hint[0] != '\0', "one class: %s", env->error.message);
+    ok(f.status == LT_ONE_CLASS && env->error.hint[0] != '\0', "one class: %s", env->error.message);
     d.train.n = 300;
     d.train.label[7] = 2;
     f = train(env, &d, NULL);
