@@ -3,7 +3,7 @@
  *
  * Recommenders are measured as rankings of the whole catalogue: for each user of the test the items they had in training
  * are left out, test pairs that were in training are dropped, and users without a pair left are not counted.  Users
- * the model does not know get the most popular items; unlike recommend, evaluate does not look up their features.
+ * the model does not know are served as recommend serves them: by their live features, or else by what is popular.
  * Labels, where the model has them, also give figures of single predictions (k is NULL).
  */
 #include "longtail.h"
@@ -13,6 +13,7 @@
 #include "cache.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
+#include "ids.h"
 #include "method.h"
 #include "metrics.h"
 #include "utils/array.h"
@@ -81,6 +82,31 @@ make_test(const evaluation *e, const lt_pairs *seen, lt_test *test)
     test->seen = seen;
 }
 
+/* Features of the test's unknown users, read live as recommend reads them. */
+static void
+find_strangers(const evaluation *e, lt_test *test)
+{
+    static const Oid natural[] = {[LT_ID_INTEGER] = INT8OID, [LT_ID_TEXT] = TEXTOID, [LT_ID_UUID] = UUIDOID};
+    lt_id_kind kind = e->model->bundle.user_id;
+    const lt_dictionary *unknown = &e->data.unknown_users;
+    lt_table_builder *rows = palloc0(sizeof *rows);
+    int32 *row = palloc(Max(unknown->n, 1) * sizeof *row);
+
+    for (int32 i = 0; i < unknown->n; i++)
+    {
+        int64_t length;
+        const char *bytes = lt_dictionary_key(unknown, i, &length);
+        Datum user = ltpg_key_datum(kind, bytes, length, natural[kind]);
+        const lt_table *features = ltpg_live_user(e->model, user, natural[kind]);
+
+        row[i] = features == NULL ? -1 : (int32) rows->t.n;
+        if (features != NULL)
+            LTPG(e->env, lt_table_append(e->env, rows, features));
+    }
+    test->strangers = &rows->t;
+    test->stranger_row = row;
+}
+
 static int
 cutoffs(FunctionCallInfo fcinfo, int n, int **out)
 {
@@ -117,6 +143,7 @@ evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
 
     method = ltpg_method_argument(fcinfo, e->model, 3, 4, &strength);
     make_test(e, &seen, &test);
+    find_strangers(e, &test);
     LTPG(e->env, lt_ranking_init(e->env, &metrics, k, n_k, &r->popularity));
     LTPG(e->env, lt_evaluate_ranking(e->env, r, &test, method, strength, NULL, seed, &metrics));
     for (int j = 0; j < n_k; j++)
@@ -141,7 +168,7 @@ evaluate_predictions(const evaluation *e)
     lt_inputs in = lt_dataset_inputs(&e->data);
     lt_link link = e->model->bundle.model.link;
     float *margin;
-    double *prediction, auc, squares = 0, absolutes = 0, right = 0, label = 0;
+    double *prediction, auc, squares = 0, absolutes = 0, right = 0, label = 0, deviance = 0;
     uint8 *positive;
 
     LTPG(e->env, lt_alloc(e->env, &margin, (size_t) ex->n, sizeof *margin, "the predictions"));
@@ -158,6 +185,7 @@ evaluate_predictions(const evaluation *e)
         squares += error * error;
         absolutes += fabs(error);
         right += (prediction[i] > 0.5) == positive[i];
+        deviance += lt_poisson_deviance(prediction[i], ex->label[i]);
         label += ex->label[i];
     }
     if (link == LT_LINK_LOGISTIC)
@@ -172,6 +200,8 @@ evaluate_predictions(const evaluation *e)
     }
     put(e, "rmse", 0, ex->n > 0 ? sqrt(squares / ex->n) : NAN, ex->n);
     put(e, "mae", 0, ex->n > 0 ? absolutes / ex->n : NAN, ex->n);
+    if (link == LT_LINK_EXP)
+        put(e, "poisson_deviance", 0, ex->n > 0 ? deviance / ex->n : NAN, ex->n);
     {
         double mean = ex->n > 0 ? label / ex->n : 0, total = 0;
 

@@ -384,15 +384,11 @@ static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *option
         placed.t.dense = out->dense = e->dense;
         placed.t.sparse = out->sparse = e->sparse;
         for (int64_t i = 0; e->n_features > 0 && i < kept; i++) {
-            int64_t from = all->start != NULL ? all->start[order[i]] : 0;
-            int64_t start[2] = {0, all->start != NULL ? all->start[order[i] + 1] - from : 0};
-            lt_table one = {.n = 1, .dense = e->dense, .sparse = e->sparse, .start = e->sparse > 0 ? start : NULL};
+            int64_t start[2];
+            lt_table one = lt_table_row(all, order[i], start);
 
             if (i % POLL_EVERY == 0)
                 LT_TRY(lt_poll(env));
-            one.x = e->dense > 0 ? all->x + (int64_t)order[i] * e->dense : NULL;
-            one.col = e->sparse > 0 ? all->col + from : NULL;
-            one.val = e->sparse > 0 ? all->val + from : NULL;
             LT_TRY(lt_table_append(env, &placed, &one));
         }
         *out = placed.t;
@@ -450,6 +446,7 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         LT_TRY(lt_bundle_design(env, bundle, options, &out->design));
     }
     if (b->pairs) {
+        out->unknown_users = b->unknown_users;
         LT_TRY(draw_user_lots(env, b, &out->validation, &out->validation_lot));
         LT_TRY(collect_seen(env, out));
         if (!b->frozen)

@@ -87,6 +87,7 @@ typedef struct lt_dataset {
     lt_label_kind label_kind;
     lt_examples train, validation; /* IMPLICIT: positives only */
     float *validation_lot;         /* of each validation example: a number in [0, 1) drawn by its user's id alone */
+    lt_dictionary unknown_users;   /* encoded by a stored bundle: the ids of users -1, -2, ... */
     lt_pairs seen;                 /* U x I: training pairs with a positive label (label > 0), or any pair if REAL */
     double *item_count;            /* I: interactions in the training part; NULL when there are no items */
 } lt_dataset;

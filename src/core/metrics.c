@@ -136,6 +136,11 @@ double lt_log_loss(const double *probability, const uint8_t *positive, const dou
     return total > 0 ? loss / total : NAN;
 }
 
+double lt_poisson_deviance(double p, double y)
+{
+    return 2 * ((y > 0 ? y * log(y / p) : 0) - (y - p));
+}
+
 /*
  * G = sum_i (2 i - n - 1) x_i / (n sum_i x_i) over x in ascending order, i from 1: half the mean absolute difference
  * relative to the mean (Gini 1912; as exposure's inequality: Fleder and Hosanagar, "Blockbuster culture's next rise or

@@ -16,6 +16,8 @@ lt_status lt_auc(lt_env *env, const double *score, const uint8_t *positive, cons
 /* Mean of -ln p of what happened; p is clipped to [1e-15, 1 - 1e-15], as scikit-learn does for float64. NaN without
  * rows, and when a p is NaN. */
 double lt_log_loss(const double *probability, const uint8_t *positive, const double *weight, int64_t n);
+/* Of one count y >= 0 whose expected value p > 0 was predicted: McCullagh and Nelder 1989, 2.3. */
+double lt_poisson_deviance(double p, double y);
 /* Gini coefficient of n amounts (all equal: 0; one has all: (n-1)/n). NaN for n = 0 or sum 0. LT_INVALID for an amount
  * that is negative or not finite. */
 lt_status lt_gini(lt_env *env, const double *amount, int64_t n, double *out);

@@ -275,14 +275,22 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
                         .strength = strength,
                         .options = options,
                         .seed = seed + (uint64_t)row};
+        int32_t stranger = test->strangers != NULL && test->user[row] < 0 ? test->stranger_row[-1 - test->user[row]] : -1;
+        int64_t start[2];
+        lt_table features;
         lt_list list;
 
         LT_TRY(lt_poll(env));
+        if (stranger >= 0) {
+            features = lt_table_row(test->strangers, stranger, start);
+            q.subject.features = &features;
+            q.popularity_only = false;
+        }
         if (test->seen != NULL && test->user[row] >= 0) {
-            int64_t start = test->seen->start[test->user[row]];
+            int64_t from = test->seen->start[test->user[row]];
 
-            q.subject.history = test->seen->col + start;
-            q.subject.n_history = test->seen->start[test->user[row] + 1] - start;
+            q.subject.history = test->seen->col + from;
+            q.subject.n_history = test->seen->start[test->user[row] + 1] - from;
         }
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 1;
@@ -423,8 +431,8 @@ static double pointwise(const char *metric, const double *prediction, const floa
             loss = (p - y) * (p - y);
         else if (strcmp(metric, "mae") == 0)
             loss = fabs(p - y);
-        else /* poisson_deviance: McCullagh and Nelder 1989, 2.3 */
-            loss = 2 * ((y > 0 ? y * log(y / p) : 0) - (y - p));
+        else
+            loss = lt_poisson_deviance(p, y);
         sum += w * loss;
         total += w;
     }

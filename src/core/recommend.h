@@ -54,8 +54,10 @@ lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *r
  */
 typedef struct lt_test {
     lt_pairs relevant;
-    const int32_t *user;  /* relevant.rows numbers in the bundle, -1 unknown */
+    const int32_t *user;  /* relevant.rows numbers in the bundle, below 0 unknown */
     const lt_pairs *seen; /* by bundle user: items excluded; NULL: none */
+    const lt_table *strangers;   /* features of unknown users; NULL: none have any */
+    const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
 } lt_test;
 
 /* Ranks the whole catalogue for every test user and adds it to m, whose largest k is the list's length. */

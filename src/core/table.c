@@ -37,6 +37,22 @@ lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_
     return LT_OK;
 }
 
+lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2])
+{
+    lt_table one = {.n = 1, .dense = t->dense, .sparse = t->sparse};
+
+    if (t->dense > 0)
+        one.x = t->x + row * t->dense;
+    if (t->sparse > 0) {
+        start[0] = 0;
+        start[1] = t->start[row + 1] - t->start[row];
+        one.start = start;
+        one.col = t->col + t->start[row];
+        one.val = t->val + t->start[row];
+    }
+    return one;
+}
+
 void lt_table_write(lt_writer *w, const lt_table *t)
 {
     int64_t entries = t->sparse > 0 && t->start != NULL ? t->start[t->n] : 0;

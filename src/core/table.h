@@ -26,6 +26,9 @@ typedef struct lt_table_builder {
 } lt_table_builder;
 lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row);
 
+/* Row `row` of t as a table of one, which points into t and start. */
+lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2]);
+
 void lt_table_write(lt_writer *w, const lt_table *t);
 /* Checks everything: starts ascend, columns in range and ascending within a row, values finite. */
 lt_status lt_table_read(lt_reader *r, lt_table *t);

@@ -35,6 +35,9 @@ DO $$ BEGIN PERFORM longtail.train('m', 'bought', 'logistic', 'u', 'item', user_
 INSERT INTO later SELECT * FROM bought WHERE u IN (1, 2, 5, 10);
 INSERT INTO later SELECT * FROM later WHERE u = 3;
 INSERT INTO later VALUES (901, 'item 1'), (901, 'item 2'), (902, 'item 50'), (4, 'nobody''s item'), (4, 'nobody''s other item'), (NULL, 'item 1'), (6, NULL);
+-- And somebody new whose features are known: served, and so measured, by them.
+INSERT INTO users VALUES (903, 'club 2');
+INSERT INTO later VALUES (903, 'item 2'), (903, 'item 5'), (903, 'item 11');
 
 -- Every measure in SQL over the lists of recommend, which leaves out what bought has.
 CREATE TABLE test AS SELECT DISTINCT u, item FROM later l WHERE u IS NOT NULL AND item IS NOT NULL AND NOT EXISTS (SELECT FROM bought b WHERE b.u = l.u AND b.item = l.item);
@@ -148,6 +151,7 @@ SELECT ok(abs(figure('amount', 'leads_late', 'rmse') - sqrt(avg((longtail.predic
 SELECT ok(abs(figure('amount', 'leads_late', 'mae') - avg(abs(longtail.predict('amount', l) - amount))) < 1e-6, 'mae') FROM leads_late l;
 SELECT ok(abs(figure('amount', 'leads_late', 'r2') - (1 - sum((longtail.predict('amount', l) - amount) ^ 2) / (var_pop(amount) * count(*)))) < 1e-6, 'r2') FROM leads_late l;
 SELECT ok(abs(figure('visits', 'leads_late', 'rmse') - sqrt(avg((longtail.predict('visits', l) - visits) ^ 2))) < 1e-6 AND min(longtail.predict('visits', l)) > 0, 'rmse of counts') FROM leads_late l;
+SELECT ok(abs(figure('visits', 'leads_late', 'poisson_deviance') - 2 * avg(CASE WHEN visits > 0 THEN visits * ln(visits / longtail.predict('visits', l)) ELSE 0 END - (visits - longtail.predict('visits', l)))) < 1e-6, 'their deviance') FROM leads_late l;
 SELECT ok(bool_and(n = 300), 'n is the rows') FROM longtail.evaluate('won', 'leads_late');
 CREATE VIEW leads_scored AS SELECT x, colour, id AS won FROM leads_late;
 SELECT matches(error_of($$ SELECT longtail.evaluate('won', 'leads_scored') $$), 'neither 0 nor 1', 'labels of another kind');
