@@ -45,8 +45,8 @@ const lt_option lt_common_options[] = {
     {"standardize", LT_OPT_BOOL, "true", 0, 0, NULL,
      "whether numbers are scaled to mean 0 and standard deviation 1 before training"},
     {"popularity_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL,
-     "scores are divided by the item's popularity to this power when ranking; about 0.15 often helps both accuracy and "
-     "tail"},
+     "scores are divided by the item's popularity to this power when ranking; small ones such as "
+     "0.15 are the first to try"},
     {"rerank", LT_OPT_ENUM, "none", 0, 0, "none|popularity|xquad|quota|random",
      "how recommend reorders its list for the long tail unless the call says otherwise"},
     {"rerank_strength", LT_OPT_FLOAT, "0", 0, 10, NULL,
