@@ -1,23 +1,5 @@
 -- evaluate and tradeoff against the measures computed in SQL from the lists that recommend gives.
-SELECT * FROM no_plan();
-SET client_min_messages = warning;
-SET longtail.progress_interval = 0;
-CREATE SCHEMA t;
-SET search_path = t, public;
-
--- A number in [0, 1) that everybody makes again.
-CREATE FUNCTION noise(VARIADIC of text[]) RETURNS float8 IMMUTABLE LANGUAGE SQL
-AS $$ SELECT ('x' || substr(md5(array_to_string(of, ' ')), 1, 8))::bit(32)::bigint::float8 / 4294967296 $$;
--- The message, detail and hint of what a command raises; NULL when it does not.
-CREATE FUNCTION error_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\ir common.psql
 
 CREATE TABLE everything AS
 SELECT u, 'item ' || i AS item, noise('when', u::text, i::text) < 0.7 AS early

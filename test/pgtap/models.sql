@@ -1,24 +1,5 @@
 -- The life of models: training, versions, what is promoted, options, and every kind of column, id and broken data.
-SELECT * FROM no_plan();
-SET client_min_messages = warning;
-SET longtail.progress_interval = 0;
-CREATE SCHEMA t;
-SET search_path = t, public;
-
--- A number in [0, 1) that everybody makes again.
-CREATE FUNCTION noise(VARIADIC of text[]) RETURNS float8 IMMUTABLE LANGUAGE SQL
-AS $$ SELECT ('x' || substr(md5(array_to_string(of, ' ')), 1, 8))::bit(32)::bigint::float8 / 4294967296 $$;
-
--- The message, detail and hint of what a command raises; NULL when it does not.
-CREATE FUNCTION error_of(command text) RETURNS text LANGUAGE plpgsql AS $$
-DECLARE message text; detail text; hint text;
-BEGIN
-    EXECUTE command;
-    RETURN NULL;
-EXCEPTION WHEN OTHERS THEN
-    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, detail = PG_EXCEPTION_DETAIL, hint = PG_EXCEPTION_HINT;
-    RETURN concat_ws(' | ', message, nullif(detail, ''), nullif(hint, ''));
-END $$;
+\ir common.psql
 
 -- 2,000 rows; y follows a.
 CREATE TABLE labelled AS
