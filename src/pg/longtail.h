@@ -42,7 +42,7 @@ extern lt_env *ltpg_env(MemoryContext context, int budget_kb);
 extern void ltpg_env_log(lt_env *env, ltpg_progress *progress);
 
 /* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
-extern void ltpg_raise(lt_env *env) pg_attribute_noreturn();
+extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
 #define LTPG(env, call)                                                                                              \
     do {                                                                                                             \
         if ((call) != LT_OK)                                                                                         \
