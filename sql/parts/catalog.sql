@@ -132,7 +132,7 @@ FROM longtail.models s
 JOIN longtail.model m ON m.name = s.model
 JOIN longtail.training_epoch e ON e.model_id = m.model_id;
 COMMENT ON VIEW longtail.training_log IS
-'The learning curve: one row an epoch, with losses a unit of weight and seconds since training began.';
+'The learning curve: one row an epoch, with losses a unit of weight, the validation metric, and seconds since training began. Validation figures are of the model as it stands after the epoch; ndcg and recall are of 300 users at most. The metric is NULL without a validation part, and with logistic but for the first five iterations, each tenth and the last.';
 GRANT SELECT ON longtail.training_log TO PUBLIC;
 
 CREATE VIEW longtail.training_progress AS

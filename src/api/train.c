@@ -37,6 +37,7 @@ typedef struct training
     ltpg_progress *progress;
     lt_bundle bundle;
     lt_dataset dataset;
+    lt_measuring measuring;
     ltpg_training result;
 } training;
 
@@ -199,6 +200,9 @@ fit(training *t)
 {
     ltpg_progress_phase(t->progress, "training");
     t->bundle.model.algorithm = t->algorithm;
+    t->measuring = (lt_measuring){.bundle = &t->bundle, .data = &t->dataset, .options = &t->options};
+    t->dataset.measure = lt_measure_epoch;
+    t->dataset.measure_context = &t->measuring;
     LTPG(t->env, t->algorithm->train(t->env, &t->dataset, &t->options, &t->bundle.model, &t->result.fit));
     t->result.features = t->bundle.model.design.dense + t->bundle.model.design.sparse;
 }

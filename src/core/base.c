@@ -115,3 +115,72 @@ lt_status lt_poll(lt_env *env)
         return lt_fail(env, LT_CANCELLED, "cancelled");
     return LT_OK;
 }
+
+/* ---- scopes ---- */
+
+/* Before each allocation of a scope: a chain through all of them. Two pointers keep the allocator's alignment. */
+typedef struct lt_scope_block {
+    struct lt_scope_block *next, *previous;
+} lt_scope_block;
+
+static void *scope_alloc(void *context, size_t bytes)
+{
+    lt_scope *scope = context;
+    lt_scope_block *b = scope->outer->alloc(scope->outer->context, sizeof *b + bytes);
+
+    if (b == NULL)
+        return NULL;
+    *b = (lt_scope_block){.next = scope->blocks};
+    if (b->next != NULL)
+        b->next->previous = b;
+    scope->blocks = b;
+    return b + 1;
+}
+
+static void scope_release(void *context, void *pointer)
+{
+    lt_scope *scope = context;
+    lt_scope_block *b = (lt_scope_block *)pointer - 1;
+
+    if (b->next != NULL)
+        b->next->previous = b->previous;
+    if (b->previous != NULL)
+        b->previous->next = b->next;
+    else
+        scope->blocks = b->next;
+    scope->outer->release(scope->outer->context, b);
+}
+
+static bool scope_cancelled(void *context)
+{
+    lt_scope *scope = context;
+
+    return scope->outer->cancelled(scope->outer->context);
+}
+
+static double scope_seconds(void *context)
+{
+    lt_scope *scope = context;
+
+    return scope->outer->seconds(scope->outer->context);
+}
+
+void lt_scope_open(lt_env *outer, lt_scope *scope)
+{
+    *scope = (lt_scope){.outer = outer,
+                        .env = {.alloc = scope_alloc,
+                                .release = scope_release,
+                                .cancelled = scope_cancelled,
+                                .seconds = scope_seconds,
+                                .context = scope,
+                                .budget = outer->budget,
+                                .used = outer->used}};
+}
+
+void lt_scope_close(lt_scope *scope)
+{
+    while (scope->blocks != NULL)
+        scope_release(scope, scope->blocks + 1);
+    if (scope->env.error.status != LT_OK)
+        scope->outer->error = scope->env.error;
+}

@@ -73,6 +73,19 @@ lt_status lt_alloc(lt_env *env, void *out, size_t count, size_t size, const char
 lt_status lt_grow(lt_env *env, void *out, size_t *capacity, size_t need, size_t size, const char *what);
 void lt_free(lt_env *env, void *pointer); /* NULL is fine */
 
+/*
+ * A stretch of work whose memory is all given back at its end, whoever took it and on errors too.  Calls are made with
+ * scope.env: the outer environment's budget, clock and cancelling, but no log.  Closing hands an error on to the outer
+ * environment.  The scope must stay where it is while it is open.
+ */
+typedef struct lt_scope {
+    lt_env env;
+    lt_env *outer;
+    struct lt_scope_block *blocks;
+} lt_scope;
+void lt_scope_open(lt_env *outer, lt_scope *scope);
+void lt_scope_close(lt_scope *scope);
+
 /* `LT_TRY(f(...))` returns the status of a failing call. */
 #define LT_TRY(call)                                                                                                 \
     do {                                                                                                             \

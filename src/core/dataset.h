@@ -81,6 +81,8 @@ typedef enum lt_label_kind {
     LT_LABEL_IMPLICIT, /* positives only: label is 1; trainers sample negatives */
 } lt_label_kind;
 
+struct lt_model;
+
 typedef struct lt_dataset {
     lt_design design;
     lt_table row, user, item;
@@ -90,6 +92,9 @@ typedef struct lt_dataset {
     lt_dictionary unknown_users;   /* encoded by a stored bundle: the ids of users -1, -2, ... */
     lt_pairs seen;                 /* U x I: training pairs with a positive label (label > 0), or any pair if REAL */
     double *item_count;            /* I: interactions in the training part; NULL when there are no items */
+    /* The validation metric of a model as it stands after an epoch, for the training log; NULL: not measured. */
+    lt_status (*measure)(lt_env *env, void *context, const struct lt_model *model, double *value);
+    void *measure_context;
 } lt_dataset;
 
 lt_inputs lt_dataset_inputs(const lt_dataset *d);

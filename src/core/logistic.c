@@ -146,6 +146,8 @@ static lt_status logistic_train(lt_env *env, const lt_dataset *data, const lt_op
     LT_TRY(weigh_classes(env, o, train, class_weight));
     LT_TRY(lt_logistic_objective_init(env, &f.train, &in, train, class_weight));
     f.has_validation = validation->n > 0;
+    f.data = data;
+    f.model = &(lt_model){.algorithm = &lt_logistic, .link = model->link, .design = model->design};
     if (f.has_validation)
         LT_TRY(lt_logistic_objective_init(env, &f.validation, &in, validation, class_weight));
 

@@ -22,6 +22,8 @@ extern void dpotrs_(const char *uplo, const int *n, const int *nrhs, const doubl
 #define SAMPLE_STEP 16
 #define SAMPLE_EACH 10 /* rows of either class a column: with fewer the sample's fit may be far off */
 #define HALVINGS 40
+#define MEASURED_FIRST 5 /* iterations after which the validation metric is asked for */
+#define MEASURED_EACH 10
 /* A variance inflation factor from which a coefficient counts as undetermined, and the ridge (of Hessians with a unit
  * diagonal) that makes undetermined ones exceed it. */
 #define SINGULAR 1e6
@@ -68,18 +70,52 @@ static lt_status evaluate(lt_env *env, lt_logistic_fitter *f, const double *w, d
     return LT_OK;
 }
 
+static void log_row(lt_env *env, lt_logistic_fitter *f)
+{
+    if (env->log != NULL && f->row.epoch > 0)
+        env->log(env->context, &f->row);
+    f->row.epoch = 0;
+}
+
+/* The validation metric with coefficients w, into the row. */
+static lt_status measure(lt_env *env, lt_logistic_fitter *f, const double *w)
+{
+    lt_array array = {.name = "coefficients", .rows = 1, .cols = f->c, .d = (double *)w};
+    lt_model model = {.algorithm = f->model->algorithm,
+                      .link = f->model->link,
+                      .design = f->model->design,
+                      .n_arrays = 1,
+                      .array = &array};
+
+    return f->data->measure(env, f->data->measure_context, &model, &f->row.validation_metric);
+}
+
+static bool is_measured(const lt_logistic_fitter *f)
+{
+    return f->data != NULL && f->data->measure != NULL && isfinite(f->row.validation_loss);
+}
+
+/*
+ * A row of the training log: the training loss as last evaluated, the validation figures at w.  One without the metric
+ * waits for the next, because if none comes it is the last, which has it.
+ */
 static lt_status report(lt_env *env, lt_logistic_fitter *f, int epoch, const double *w)
 {
-    lt_epoch e = {.epoch = epoch, .epochs = f->epochs, .validation_loss = NAN, .validation_metric = NAN};
+    bool asked = epoch <= MEASURED_FIRST || epoch % MEASURED_EACH == 0;
 
-    e.train_loss = f->loss / f->train.total_weight;
+    log_row(env, f);
+    f->row = (lt_epoch){.epoch = epoch, .epochs = f->epochs, .validation_loss = NAN, .validation_metric = NAN};
+    f->row.train_loss = f->loss / f->train.total_weight;
     if (f->has_validation) {
-        LT_TRY(lt_logistic_evaluate(env, &f->validation, w, &e.validation_loss, NULL, NULL));
-        e.validation_loss /= f->validation.total_weight;
+        LT_TRY(lt_logistic_evaluate(env, &f->validation, w, &f->row.validation_loss, NULL, NULL));
+        f->row.validation_loss /= f->validation.total_weight;
     }
-    e.seconds = env->seconds(env->context) - f->start;
-    if (env->log != NULL)
-        env->log(env->context, &e);
+    f->row.seconds = env->seconds(env->context) - f->start;
+    if (is_measured(f) && !asked)
+        return LT_OK;
+    if (is_measured(f))
+        LT_TRY(measure(env, f, w));
+    log_row(env, f);
     return LT_OK;
 }
 
@@ -151,8 +187,6 @@ static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *ite
         halvings = 0;
         last = value;
         done++;
-        if (!quiet)
-            LT_TRY(report(env, f, done, f->w));
         for (int j = 0; j < c; j++)
             slope = fmax(slope, fabs(g[j]));
         if (done == 1)
@@ -170,6 +204,8 @@ static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *ite
             longest = fmax(longest, fabs(step[j]));
         }
         *converged = longest <= 0.1 * sqrt(f->tolerance) * largest || slope <= f->tolerance * 1e-3 * first_slope;
+        if (!quiet)
+            LT_TRY(report(env, f, done, f->w));
     }
     *iterations = done;
     lt_free(env, h);
@@ -296,6 +332,9 @@ lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
     } else {
         LT_TRY(quasi_newton(env, f, &fit->epochs, &fit->converged));
     }
+    if (f->row.epoch > 0)
+        LT_TRY(measure(env, f, f->w));
+    log_row(env, f);
     return LT_OK;
 }
 

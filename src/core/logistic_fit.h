@@ -1,5 +1,8 @@
 /*
  * logistic_fit.h: minimises log-loss + l2 / 2 |w|_2^2 + l1 |w|_1, the intercept w[0] not penalised.
+ *
+ * The validation metric (lt_dataset.measure) is asked for after each of the first five iterations, each tenth and the
+ * last: there may be hundreds, each cheaper than the ranking of a few hundred users.
  */
 #ifndef LT_LOGISTIC_FIT_H
 #define LT_LOGISTIC_FIT_H
@@ -19,6 +22,8 @@ typedef enum lt_logistic_solver {
 typedef struct lt_logistic_fitter {
     lt_logistic_objective train, validation;
     bool has_validation;
+    const lt_dataset *data; /* whose measure is asked; NULL: none */
+    const lt_model *model;  /* its algorithm, link and design */
     lt_logistic_solver solver;
     int64_t c; /* coefficients */
     double l2, l1, tolerance;
@@ -26,6 +31,7 @@ typedef struct lt_logistic_fitter {
     double start; /* env->seconds when training began */
     double *w;    /* c: from where to start; then the optimum */
     double loss;  /* of the last evaluation: summed, penalty excluded */
+    lt_epoch row; /* not logged yet unless its epoch is 0: see report() */
 } lt_logistic_fitter;
 
 /* Sets fit's epochs and converged, and logs an epoch an iteration. LT_DIVERGED when the loss is not finite. */

@@ -23,6 +23,8 @@
 #include <math.h>
 #include <string.h>
 
+extern const lt_algorithm lt_mlp;
+
 #define ID_DROPOUT 0.05
 #define LABELS_AHEAD 8
 
@@ -331,14 +333,30 @@ static lt_status draw(lt_env *env, lt_job *job, const lt_examples *positives, lt
 
 /* ---- epochs and when to stop ---- */
 
-static void log_epoch(lt_env *env, const lt_job *job, int epoch, double loss, double validation, double since)
+/* The validation metric of the network as a model. */
+static lt_status measure_metric(lt_env *env, const lt_job *job, lt_network *net, double *value)
+{
+    lt_model model = {.algorithm = &lt_mlp, .link = lt_loss_link(job->loss), .design = job->data->design};
+    lt_scope scope;
+    lt_status status;
+
+    lt_scope_open(env, &scope);
+    status = lt_mlp_store(&scope.env, net, &model);
+    if (status == LT_OK)
+        status = job->data->measure(&scope.env, job->data->measure_context, &model, value);
+    lt_scope_close(&scope);
+    return status;
+}
+
+static void log_epoch(lt_env *env, const lt_job *job, int epoch, double loss, double validation, double metric,
+                      double since)
 {
     double unit = job->sd * job->sd;
     lt_epoch line = {.epoch = epoch,
                      .epochs = job->epochs,
                      .train_loss = loss * unit,
                      .validation_loss = validation * unit,
-                     .validation_metric = NAN,
+                     .validation_metric = metric,
                      .seconds = env->seconds(env->context) - since};
 
     if (env->log != NULL)
@@ -360,7 +378,7 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
 {
     double since = env->seconds(env->context), tolerance = lt_option_float(job->options, "tolerance");
     int64_t patience = patience_of(job);
-    double watched = INFINITY, best = INFINITY, loss = 0, validation = NAN;
+    double watched = INFINITY, best = INFINITY, loss = 0, validation = NAN, metric = NAN;
     bool implicit = job->data->label_kind == LT_LABEL_IMPLICIT, restore;
     lt_examples train, held_out;
     lt_network now = {0};
@@ -395,8 +413,10 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
             LT_TRY(frozen_loss(env, job, &now, &held_out, margin, &validation));
             if (!isfinite(validation))
                 return diverged(env, job, epoch);
+            if (job->data->measure != NULL)
+                LT_TRY(measure_metric(env, job, &now, &metric));
         }
-        log_epoch(env, job, epoch, loss, validation, since);
+        log_epoch(env, job, epoch, loss, validation, metric, since);
         if (restore && validation < best) {
             lt_network better = now;
 

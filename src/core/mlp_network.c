@@ -76,10 +76,10 @@ lt_status lt_mlp_store(lt_env *env, lt_network *net, lt_model *model)
     for (int l = 0; l < net->layers; l++)
         shape[2 + l] = net->width[l];
     for (int i = 0; i < n; i++) {
-        float *values;
-
-        LT_TRY(lt_model_add_f32(env, model, array[i].name, array[i].rows, array[i].cols, &values));
-        memcpy(values, *array[i].values, (size_t)(array[i].rows * array[i].cols) * sizeof(float));
+        LT_TRY(lt_grow(env, &model->array, &model->cap_arrays, (size_t)model->n_arrays + 1, sizeof *model->array,
+                       "the model"));
+        model->array[model->n_arrays++] =
+            (lt_array){.name = array[i].name, .rows = array[i].rows, .cols = array[i].cols, .f = *array[i].values};
     }
     return LT_OK;
 }

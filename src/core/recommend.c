@@ -16,6 +16,7 @@
 
 #define POOL 500              /* candidates that reordering methods look at, at least */
 #define VALIDATION_USERS 2000 /* users ranked for a validation figure, at most */
+#define EPOCH_USERS 300       /* and for an epoch's */
 #define VALIDATION_K 10
 #define POLL_EVERY (1 << 20) /* comparisons of scores */
 #define RELEVANT 2           /* a mark that is not an exclusion's */
@@ -298,10 +299,12 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
         LT_TRY(choose(env, r, &q, margin, &list));
         lt_ranking_add(m, list.item, list.n, relevant, n_relevant);
         free_list(env, &list);
-        for (int64_t i = 0; i < n; i++)
-            margin[i] = adjusted(r, margin[i], (int32_t)i, r->bundle->popularity_exponent);
-        LT_TRY(ranking_auc(env, n, margin, excluded, relevant, n_relevant, positive, &auc));
-        lt_ranking_add_auc(m, auc);
+        if (!test->lists_only) {
+            for (int64_t i = 0; i < n; i++)
+                margin[i] = adjusted(r, margin[i], (int32_t)i, r->bundle->popularity_exponent);
+            LT_TRY(ranking_auc(env, n, margin, excluded, relevant, n_relevant, positive, &auc));
+            lt_ranking_add_auc(m, auc);
+        }
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 0;
     }
@@ -360,6 +363,7 @@ static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test
     test->relevant.cols = data->design.items;
     test->user = user;
     test->seen = &data->seen;
+    test->lists_only = true;
     return LT_OK;
 }
 
@@ -404,7 +408,7 @@ static lt_status thin(lt_env *env, lt_test *test, const float *lot, int32_t most
 }
 
 static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt_dataset *data, lt_measure measure,
-                                  double *value)
+                                  int32_t most, double *value)
 {
     int k = VALIDATION_K;
     lt_ranking_metrics m;
@@ -412,7 +416,7 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     float *lot;
 
     LT_TRY(ranking_test(env, data, &test, &lot));
-    LT_TRY(thin(env, &test, lot, VALIDATION_USERS));
+    LT_TRY(thin(env, &test, lot, most));
     LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
     LT_TRY(lt_evaluate_ranking(env, r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
     return lt_ranking_value(env, &m, measure, 0, value);
@@ -491,22 +495,59 @@ static const char *metric_of(const lt_recommender *r, const lt_dataset *data, co
     return r->bundle->model.link == LT_LINK_EXP ? "poisson_deviance" : "rmse";
 }
 
-lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
-                      const char **metric, double *value)
+static bool is_ranking(const char *metric)
 {
-    bool ranking;
+    return strcmp(metric, "ndcg") == 0 || strcmp(metric, "recall") == 0;
+}
 
+/* most: users ranked. */
+static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                          int32_t most, const char **metric, double *value)
+{
     if (*metric == NULL)
         *metric = metric_of(r, data, options);
     *value = NAN;
-    ranking = strcmp(*metric, "ndcg") == 0 || strcmp(*metric, "recall") == 0;
-    if (ranking && !lt_bundle_is_recommender(r->bundle)) {
+    if (is_ranking(*metric) && !lt_bundle_is_recommender(r->bundle)) {
         lt_fail(env, LT_INVALID, "validation metric \"%s\" needs users and items", *metric);
         return lt_fail_hint(env, "Give user_column and item_column, or use log_loss, auc, rmse or mae.");
     }
     if (data->validation.n == 0)
         return LT_OK;
-    if (ranking)
-        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, value);
+    if (is_ranking(*metric))
+        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, value);
     return validate_pointwise(env, r, data, options, *metric, value);
+}
+
+lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                      const char **metric, double *value)
+{
+    return validate(env, r, data, options, VALIDATION_USERS, metric, value);
+}
+
+static lt_status measure_epoch(lt_env *env, const lt_measuring *m, const lt_model *model, double *value)
+{
+    lt_bundle lent = *m->bundle;
+    lt_recommender r = {.bundle = &lent};
+    const char *metric;
+
+    lent.model = *model;
+    metric = metric_of(&r, m->data, m->options);
+    if (is_ranking(metric)) /* single predictions need nothing made ready */
+        LT_TRY(lt_recommender_init(env, &r, &lent));
+    return validate(env, &r, m->data, m->options, EPOCH_USERS, &metric, value);
+}
+
+lt_status lt_measure_epoch(lt_env *env, void *context, const lt_model *model, double *value)
+{
+    lt_scope scope;
+    lt_status status;
+
+    lt_scope_open(env, &scope);
+    status = measure_epoch(&scope.env, context, model, value);
+    lt_scope_close(&scope);
+    if (status != LT_NO_MEMORY)
+        return status;
+    *value = NAN;
+    env->error.status = LT_OK;
+    return LT_OK;
 }

@@ -56,6 +56,7 @@ typedef struct lt_test {
     lt_pairs relevant;
     const int32_t *user;  /* relevant.rows numbers in the bundle, below 0 unknown */
     const lt_pairs *seen; /* by bundle user: items excluded; NULL: none */
+    bool lists_only;      /* no AUC, which takes as long as a linear model's lists */
     const lt_table *strangers;   /* features of unknown users; NULL: none have any */
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
 } lt_test;
@@ -70,6 +71,17 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
  */
 lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
                       const char **metric, double *value);
+/*
+ * lt_dataset.measure: the same of a model in training, except that ndcg and recall are of 300 users at most, those of
+ * the lowest lots, so that an epoch's figure costs little beside the epoch.  NaN as well when memory does not suffice:
+ * the figure is not worth the training.  Keeps no memory.
+ */
+typedef struct lt_measuring { /* the context */
+    const lt_bundle *bundle;  /* all but the model */
+    const lt_dataset *data;
+    const lt_options *options;
+} lt_measuring;
+lt_status lt_measure_epoch(lt_env *env, void *context, const lt_model *model, double *value);
 /* Whether a higher value of the metric is better. */
 bool lt_metric_higher_is_better(const char *metric);
 

@@ -326,6 +326,160 @@ static void test_ranking(void)
     test_env_drop(env);
 }
 
+/* ---- after each epoch ---- */
+
+/* What was logged, and what the last measuring left behind. */
+static struct {
+    int n;
+    double metric[300];
+} curve;
+static int measured;
+static long kept_bytes;
+static size_t used_before[2]; /* the second time and the last */
+
+static void log_metric(void *context, const lt_epoch *epoch)
+{
+    (void)context;
+    if (curve.n < 300)
+        curve.metric[curve.n++] = epoch->validation_metric;
+}
+
+static long blocks_of(const lt_env *env)
+{
+    long n = 0;
+
+    for (const test_block *b = ((const test_context *)env->context)->blocks; b != NULL; b = b->next)
+        n++;
+    return n;
+}
+
+/* lt_measure_epoch in an environment of tap.h's, or in a scope of it. */
+static lt_status measure_and_count(lt_env *env, void *context, const lt_model *model, double *value)
+{
+    size_t used = env->used;
+    lt_status status = lt_measure_epoch(env, context, model, value);
+
+    measured++;
+    used_before[measured > 2] = used;
+    kept_bytes += (long)(env->used - used);
+    return status;
+}
+
+/* Trained for 1, 2, ... epochs, measuring nothing: the figure at the end is the curve's after that many. */
+static void curve_case(const lt_algorithm *algorithm, int what, const char *metric, const char *const *list)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 300, 30, 20, 4);
+    lt_measuring context;
+    const char *used_metric;
+    double value, worst = 0;
+    int epochs;
+    trained t = {.options = options_of(env, algorithm, list)};
+    lt_fit fit;
+
+    fine(env, lt_options_set_text(env, &t.options, "validation_metric", metric));
+    t.data = build(env, &t.bundle, false, what, v, 300, &t.options).data;
+    context = (lt_measuring){&t.bundle, &t.data, &t.options};
+    t.data.measure = measure_and_count;
+    t.data.measure_context = &context;
+    env->log = log_metric;
+    curve.n = measured = 0;
+    kept_bytes = 0;
+    fine(env, algorithm->train(env, &t.data, &t.options, &(lt_model){.algorithm = algorithm}, &fit));
+    epochs = curve.n;
+    ok(epochs == fit.epochs && epochs >= 3 && measured == epochs && kept_bytes == 0,
+       "%s, %s: measured after each of %d epochs, keeping nothing", algorithm->name, metric, epochs);
+    if (what & LABEL)
+        ok(used_before[0] == used_before[1], "nor does the trainer for it");
+    t.data.measure = NULL;
+    for (int k = 1; k <= epochs && k <= 5; k++) {
+        fine(env, lt_options_set_number(env, &t.options, "epochs", k));
+        t.bundle.model = (lt_model){.algorithm = algorithm};
+        fine(env, algorithm->train(env, &t.data, &t.options, &t.bundle.model, &fit));
+        ok(isnan(curve.metric[epochs + k * (k + 1) / 2 - 1]), "not measured unless asked");
+        fine(env, lt_recommender_init(env, &t.r, &t.bundle));
+        used_metric = NULL;
+        fine(env, lt_validate(env, &t.r, &t.data, &t.options, &used_metric, &value));
+        if (!(fabs(value - curve.metric[k - 1]) <= worst))
+            worst = fabs(value - curve.metric[k - 1]);
+    }
+    near(worst, 0, 1e-12, "as if training had ended there");
+    test_env_drop(env);
+}
+
+static void test_curve(void)
+{
+    static const char *const metrics[] = {"log_loss", "auc", "rmse", "ndcg", "recall"};
+    const char *const *newton = OPTIONS("validation_fraction", "0.3", "solver", "newton", "tolerance", "1e-10"),
+                      *const *lbfgs = OPTIONS("validation_fraction", "0.3", "solver", "lbfgs", "epochs", "5"),
+                      *const *mlp = OPTIONS("validation_fraction", "0.3", "epochs", "4", "early_stopping", "0"),
+                      *const *norm = OPTIONS("validation_fraction", "0.3", "epochs", "3", "batch_norm", "true",
+                                             "hidden", "5", "early_stopping", "0");
+
+    for (int i = 0; i < 5; i++) {
+        int what = i < 3 ? LABEL | ROWS : PAIRS | SIDES;
+
+        curve_case(&lt_logistic, what, metrics[i], newton);
+        curve_case(&lt_logistic, what, metrics[i], lbfgs);
+        curve_case(&lt_mlp, what, metrics[i], mlp);
+        curve_case(&lt_mlp, what, metrics[i], norm);
+    }
+    curve_case(&lt_mlp, LABEL | PAIRS, "auc", mlp);
+    curve_case(&lt_logistic, PAIRS, "auc", lbfgs);
+}
+
+/* Beside many cheap iterations only some are measured, the last always. */
+static void test_sparse_curve(void)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 300, 30, 20, 4);
+    trained *t =
+        train_on(env, &lt_logistic, PAIRS | SIDES, v, 300,
+                 OPTIONS("validation_fraction", "0.3", "solver", "lbfgs", "epochs", "57", "tolerance", "1e-12"));
+    lt_measuring context = {&t->bundle, &t->data, &t->options};
+    test_context *c = env->context;
+    lt_model model = {.algorithm = &lt_logistic};
+    const char *metric = NULL;
+    double value;
+    int wrong = 0;
+    long blocks;
+    size_t used;
+    lt_fit fit;
+
+    t->data.measure = lt_measure_epoch;
+    t->data.measure_context = &context;
+    env->log = log_metric;
+    curve.n = 0;
+    fine(env, lt_logistic.train(env, &t->data, &t->options, &model, &fit));
+    ok(curve.n == fit.epochs && curve.n > 12 && curve.n < 300 && curve.n % 10 != 0, "%d iterations", curve.n);
+    for (int k = 1; k <= curve.n; k++)
+        wrong += isnan(curve.metric[k - 1]) != (k > 5 && k % 10 != 0 && k < curve.n);
+    ok(wrong == 0, "the first five, each tenth and the last are measured");
+    near(curve.metric[curve.n - 1], validated(env, t, &t->data, NULL, &metric), 1e-12, "the last is the version's");
+
+    used = env->used;
+    blocks = blocks_of(env);
+    fine(env, lt_measure_epoch(env, &context, &model, &value));
+    ok(env->used == used && blocks_of(env) == blocks, "nothing is kept");
+    c->polls = 0;
+    c->cancel_at = 3;
+    ok(lt_measure_epoch(env, &context, &model, &value) == LT_CANCELLED && env->error.status == LT_CANCELLED &&
+           env->used == used && blocks_of(env) == blocks,
+       "cancelled, nothing is kept");
+    c->cancel_at = 0;
+    env->budget = env->used + 2000;
+    fine(env, lt_measure_epoch(env, &context, &model, &value));
+    ok(isnan(value) && env->used == used && blocks_of(env) == blocks, "no figure when memory does not suffice");
+    env->budget = 0;
+    t->data.validation.n = 0;
+    curve.n = 0;
+    model = (lt_model){.algorithm = &lt_logistic};
+    fine(env, lt_logistic.train(env, &t->data, &t->options, &model, &fit));
+    ok(curve.n == fit.epochs && isnan(curve.metric[0]) && isnan(curve.metric[curve.n - 1]),
+       "no validation part: not measured");
+    test_env_drop(env);
+}
+
 /* Beyond 2000 users, those of the lowest lots are ranked with all that is theirs. */
 static void test_thin(void)
 {
@@ -334,7 +488,7 @@ static void test_thin(void)
     lt_random r;
     event *v;
     trained *t;
-    double ndcg, recall;
+    double ndcg, recall, value;
     const char *metric;
 
     lt_random_seed(&r, 6);
@@ -348,6 +502,9 @@ static void test_thin(void)
     naive_ranking(env, t, 2000, &ndcg, &recall);
     near(validated(env, t, &t->data, "recall", &metric), recall, 1e-12, "2000 of them are ranked: recall");
     near(validated(env, t, &t->data, "ndcg", &metric), ndcg, 1e-12, "ndcg");
+    naive_ranking(env, t, 300, &ndcg, &recall);
+    fine(env, lt_measure_epoch(env, &(lt_measuring){&t->bundle, &t->data, &t->options}, &t->bundle.model, &value));
+    near(value, ndcg, 1e-12, "300 of them after an epoch");
     test_env_drop(env);
 }
 
@@ -394,6 +551,8 @@ int main(void)
     test_pointwise();
     test_ranking();
     test_thin();
+    test_curve();
+    test_sparse_curve();
     test_unknown();
     return done();
 }
