@@ -1,10 +1,10 @@
 /*
  * evaluate.c: longtail.evaluate: a version measured on rows it was not trained on.
  *
- * Recommenders are measured as rankings of the whole catalogue: for each user of the test the items they had in training
- * are left out, test pairs that were in training are dropped, and users without a pair left are not counted.  Users
- * the model does not know are served as recommend serves them: by their live features, or else by what is popular.
- * Labels, where the model has them, also give figures of single predictions (k is NULL).
+ * Recommenders are measured as rankings of the whole catalogue: for each user of the test the items they had in
+ * training are left out, test pairs that were in training are dropped, and users without a pair left are not counted.
+ * Users the model does not know are served as recommend serves them: by their live features, or else by what is
+ * popular. Labels, where the model has them, also give figures of single predictions (k is NULL).
  */
 #include "longtail.h"
 
@@ -28,16 +28,14 @@ static const lt_option evaluate_options[] = {
     {"seed", LT_OPT_INT, "1", 0, 9007199254740992.0, NULL, "seed of random exploration"},
 };
 
-typedef struct evaluation
-{
+typedef struct evaluation {
     lt_env *env;
     ltpg_model *model;
     lt_dataset data; /* the test, encoded as the model does, all of it in `train` */
     ReturnSetInfo *result;
 } evaluation;
 
-static void
-put(const evaluation *e, const char *metric, int k, double figure, int64 n)
+static void put(const evaluation *e, const char *metric, int k, double figure, int64 n)
 {
     Datum value[4] = {CStringGetTextDatum(metric), Int32GetDatum(k), Float8GetDatum(figure), Int64GetDatum(n)};
     bool null[4] = {false, k == 0, isnan(figure), false};
@@ -48,8 +46,7 @@ put(const evaluation *e, const char *metric, int k, double figure, int64 n)
 /* ---- rankings ---- */
 
 /* Rows of the test by user: pairs sorted by (user, item), each once, positive, not in training. */
-static void
-make_test(const evaluation *e, const lt_pairs *seen, lt_test *test)
+static void make_test(const evaluation *e, const lt_pairs *seen, lt_test *test)
 {
     const lt_examples *ex = &e->data.train;
     int64 n = 0;
@@ -57,11 +54,10 @@ make_test(const evaluation *e, const lt_pairs *seen, lt_test *test)
     int32 *user;
 
     memset(test, 0, sizeof *test);
-    LTPG(e->env, lt_alloc(e->env, &test->relevant.start, (size_t) ex->n + 1, sizeof(int64_t), "the test"));
-    LTPG(e->env, lt_alloc(e->env, &test->relevant.col, (size_t) ex->n, sizeof(int32), "the test"));
-    LTPG(e->env, lt_alloc(e->env, &user, (size_t) ex->n, sizeof *user, "the test"));
-    for (int64 i = 0; i < ex->n; i++)
-    {
+    LTPG(e->env, lt_alloc(e->env, &test->relevant.start, (size_t)ex->n + 1, sizeof(int64_t), "the test"));
+    LTPG(e->env, lt_alloc(e->env, &test->relevant.col, (size_t)ex->n, sizeof(int32), "the test"));
+    LTPG(e->env, lt_alloc(e->env, &user, (size_t)ex->n, sizeof *user, "the test"));
+    for (int64 i = 0; i < ex->n; i++) {
         int32 u = ex->user[i], item = ex->item[i];
         bool same_user = rows > 0 && u == last_user;
 
@@ -83,8 +79,7 @@ make_test(const evaluation *e, const lt_pairs *seen, lt_test *test)
 }
 
 /* Features of the test's unknown users, read live as recommend reads them. */
-static void
-find_strangers(const evaluation *e, lt_test *test)
+static void find_strangers(const evaluation *e, lt_test *test)
 {
     static const Oid natural[] = {[LT_ID_INTEGER] = INT8OID, [LT_ID_TEXT] = TEXTOID, [LT_ID_UUID] = UUIDOID};
     lt_id_kind kind = e->model->bundle.user_id;
@@ -92,14 +87,13 @@ find_strangers(const evaluation *e, lt_test *test)
     lt_table_builder *rows = palloc0(sizeof *rows);
     int32 *row = palloc(Max(unknown->n, 1) * sizeof *row);
 
-    for (int32 i = 0; i < unknown->n; i++)
-    {
+    for (int32 i = 0; i < unknown->n; i++) {
         int64_t length;
         const char *bytes = lt_dictionary_key(unknown, i, &length);
         Datum user = ltpg_key_datum(kind, bytes, length, natural[kind]);
         const lt_table *features = ltpg_live_user(e->model, user, natural[kind]);
 
-        row[i] = features == NULL ? -1 : (int32) rows->t.n;
+        row[i] = features == NULL ? -1 : (int32)rows->t.n;
         if (features != NULL)
             LTPG(e->env, lt_table_append(e->env, rows, features));
     }
@@ -107,8 +101,7 @@ find_strangers(const evaluation *e, lt_test *test)
     test->stranger_row = row;
 }
 
-static int
-cutoffs(FunctionCallInfo fcinfo, int n, int **out)
+static int cutoffs(FunctionCallInfo fcinfo, int n, int **out)
 {
     Datum *values;
     bool *nulls;
@@ -118,19 +111,16 @@ cutoffs(FunctionCallInfo fcinfo, int n, int **out)
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("k must not be NULL")));
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(n), INT4OID, sizeof(int32), true, TYPALIGN_INT, &values, &nulls, &count);
     *out = palloc(Max(count, 1) * sizeof(int));
-    for (int i = 0; i < count; i++)
-    {
+    for (int i = 0; i < count; i++) {
         (*out)[i] = nulls[i] ? 0 : DatumGetInt32(values[i]);
         if ((*out)[i] < 1)
             ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("every k must be a whole number of at least 1")));
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("every k must be a whole number of at least 1")));
     }
     return count;
 }
 
-static void
-evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
+static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
 {
     lt_recommender *r = &e->model->recommender;
     const lt_reranker *method;
@@ -147,8 +137,7 @@ evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
     LTPG(e->env, lt_ranking_init(e->env, &metrics, k, n_k, &r->popularity));
     LTPG(e->env, lt_evaluate_ranking(e->env, r, &test, method, strength, NULL, seed, &metrics));
     for (int j = 0; j < n_k; j++)
-        for (int m = 0; m < LT_MEASURES; m++)
-        {
+        for (int m = 0; m < LT_MEASURES; m++) {
             double figure;
 
             if (m == LT_RANK_AUC)
@@ -161,8 +150,7 @@ evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
 
 /* ---- single predictions ---- */
 
-static void
-evaluate_predictions(const evaluation *e)
+static void evaluate_predictions(const evaluation *e)
 {
     const lt_examples *ex = &e->data.train;
     lt_inputs in = lt_dataset_inputs(&e->data);
@@ -171,12 +159,11 @@ evaluate_predictions(const evaluation *e)
     double *prediction, auc, squares = 0, absolutes = 0, right = 0, label = 0, deviance = 0;
     uint8 *positive;
 
-    LTPG(e->env, lt_alloc(e->env, &margin, (size_t) ex->n, sizeof *margin, "the predictions"));
-    LTPG(e->env, lt_alloc(e->env, &prediction, (size_t) ex->n, sizeof *prediction, "the predictions"));
-    LTPG(e->env, lt_alloc(e->env, &positive, (size_t) ex->n, 1, "the predictions"));
+    LTPG(e->env, lt_alloc(e->env, &margin, (size_t)ex->n, sizeof *margin, "the predictions"));
+    LTPG(e->env, lt_alloc(e->env, &prediction, (size_t)ex->n, sizeof *prediction, "the predictions"));
+    LTPG(e->env, lt_alloc(e->env, &positive, (size_t)ex->n, 1, "the predictions"));
     LTPG(e->env, e->model->bundle.model.algorithm->predict(e->env, &e->model->bundle.model, &in, ex, margin));
-    for (int64 i = 0; i < ex->n; i++)
-    {
+    for (int64 i = 0; i < ex->n; i++) {
         double error;
 
         prediction[i] = lt_link_apply(link, margin[i]);
@@ -188,8 +175,7 @@ evaluate_predictions(const evaluation *e)
         deviance += lt_poisson_deviance(prediction[i], ex->label[i]);
         label += ex->label[i];
     }
-    if (link == LT_LINK_LOGISTIC)
-    {
+    if (link == LT_LINK_LOGISTIC) {
         bool ranked = lt_bundle_is_recommender(&e->model->bundle);
 
         LTPG(e->env, lt_auc(e->env, prediction, positive, NULL, ex->n, &auc));
@@ -212,23 +198,20 @@ evaluate_predictions(const evaluation *e)
 }
 
 /* A test without a label column is one of positives, as the views of purchases are. */
-static void
-check_labels(const evaluation *e)
+static void check_labels(const evaluation *e)
 {
     const lt_examples *ex = &e->data.train;
 
     for (int64 i = 0; e->model->bundle.model.link == LT_LINK_LOGISTIC && i < ex->n; i++)
         if (ex->label[i] != 0 && ex->label[i] != 1)
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("label %g in the test is neither 0 nor 1", ex->label[i])));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("label %g in the test is neither 0 nor 1", ex->label[i])));
 }
 
 /* evaluate(model, test, k, method, strength, options) */
-Datum
-longtail_evaluate(PG_FUNCTION_ARGS)
+Datum longtail_evaluate(PG_FUNCTION_ARGS)
 {
-    evaluation e = {.env = ltpg_env(CurrentMemoryContext, 0), .result = (ReturnSetInfo *) fcinfo->resultinfo};
+    evaluation e = {.env = ltpg_env(CurrentMemoryContext, 0), .result = (ReturnSetInfo *)fcinfo->resultinfo};
     lt_options options, reading_options;
     ltpg_reading reading;
     const char *name;
@@ -241,7 +224,7 @@ longtail_evaluate(PG_FUNCTION_ARGS)
     name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     LTPG(e.env, lt_options_init_own(e.env, &options, evaluate_options, lengthof(evaluate_options)));
     ltpg_options_set(e.env, &options, PG_GETARG_JSONB_P(5));
-    version = (int) lt_option_int(&options, "version");
+    version = (int)lt_option_int(&options, "version");
     e.model = version == 0 ? ltpg_model_open(fcinfo, name) : ltpg_model_load(name, version);
     LTPG(e.env, lt_options_init(e.env, &reading_options, NULL, 0));
     LTPG(e.env, lt_options_set_text(e.env, &reading_options, "split", "none"));
@@ -251,8 +234,8 @@ longtail_evaluate(PG_FUNCTION_ARGS)
                      &e.data, &reading);
     check_labels(&e);
     if (lt_bundle_is_recommender(&e.model->bundle))
-        evaluate_rankings(fcinfo, &e, (uint64) lt_option_int(&options, "seed"));
+        evaluate_rankings(fcinfo, &e, (uint64)lt_option_int(&options, "seed"));
     if (e.data.label_kind != LT_LABEL_IMPLICIT)
         evaluate_predictions(&e);
-    return (Datum) 0;
+    return (Datum)0;
 }

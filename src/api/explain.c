@@ -12,14 +12,12 @@
 
 PG_FUNCTION_INFO_V1(longtail_explain);
 
-typedef struct reason
-{
+typedef struct reason {
     int32 column; /* -1: the baseline; beyond the inputs: the user's, then the item's embedding */
     double contribution;
 } reason;
 
-static int
-compare_reasons(const void *a, const void *b)
+static int compare_reasons(const void *a, const void *b)
 {
     const reason *left = a, *right = b;
 
@@ -30,8 +28,7 @@ compare_reasons(const void *a, const void *b)
     return (left->column > right->column) - (left->column < right->column);
 }
 
-static const char *
-reason_name(lt_env *env, const ltpg_model *model, int32 column)
+static const char *reason_name(lt_env *env, const ltpg_model *model, int32 column)
 {
     const lt_design *d = &model->bundle.model.design;
 
@@ -43,10 +40,9 @@ reason_name(lt_env *env, const ltpg_model *model, int32 column)
 }
 
 /* explain(model, user_id, item_id) */
-Datum
-longtail_explain(PG_FUNCTION_ARGS)
+Datum longtail_explain(PG_FUNCTION_ARGS)
 {
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     ltpg_model *model;
     lt_table none = {0};
@@ -60,7 +56,7 @@ longtail_explain(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
-        return (Datum) 0;
+        return (Datum)0;
     model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ltpg_model_check_recommender(model);
     user_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
@@ -73,20 +69,19 @@ longtail_explain(PG_FUNCTION_ARGS)
     one.user = &user;
     one.item = &item;
     columns = in.design->dense + in.design->sparse + 2;
-    contribution = palloc0((1 + (Size) columns) * sizeof *contribution);
+    contribution = palloc0((1 + (Size)columns) * sizeof *contribution);
     LTPG(env, model->bundle.model.algorithm->explain(env, &model->bundle.model, &in, &one, contribution));
-    reasons = palloc((1 + (Size) columns) * sizeof *reasons);
+    reasons = palloc((1 + (Size)columns) * sizeof *reasons);
     for (int32 c = -1; c < columns; c++)
         if (c < 0 || contribution[c + 1] != 0)
             reasons[n++] = (reason){c, contribution[c + 1]};
     qsort(reasons, n, sizeof *reasons, compare_reasons);
-    for (int32 i = 0; i < n; i++)
-    {
+    for (int32 i = 0; i < n; i++) {
         Datum value[2] = {CStringGetTextDatum(reason_name(env, model, reasons[i].column)),
                           Float8GetDatum(reasons[i].contribution)};
         bool null[2] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);
     }
-    return (Datum) 0;
+    return (Datum)0;
 }

@@ -29,17 +29,14 @@ PG_FUNCTION_INFO_V1(longtail_roc_curve);
 
 /* ---- arguments ---- */
 
-static void
-out_of_range(const char *what, double value, const char *range)
+static void out_of_range(const char *what, double value, const char *range)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is %s", what, float8out_internal(value)),
-             errdetail("It must be %s.", range)));
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is %s", what, float8out_internal(value)),
+                    errdetail("It must be %s.", range)));
 }
 
 /* A boolean or integer label at an argument's place. */
-static bool
-label_argument(FunctionCallInfo fcinfo, int at)
+static bool label_argument(FunctionCallInfo fcinfo, int at)
 {
     int32 label;
 
@@ -53,8 +50,7 @@ label_argument(FunctionCallInfo fcinfo, int at)
 }
 
 /* The weight at an argument's place, 1 when the aggregate has none. */
-static double
-weight_argument(FunctionCallInfo fcinfo, int at)
+static double weight_argument(FunctionCallInfo fcinfo, int at)
 {
     double weight = PG_NARGS() > at ? PG_GETARG_FLOAT8(at) : 1;
 
@@ -63,8 +59,7 @@ weight_argument(FunctionCallInfo fcinfo, int at)
     return weight;
 }
 
-static bool
-any_null(FunctionCallInfo fcinfo, int from)
+static bool any_null(FunctionCallInfo fcinfo, int from)
 {
     for (int i = from; i < PG_NARGS(); i++)
         if (PG_ARGISNULL(i))
@@ -74,8 +69,7 @@ any_null(FunctionCallInfo fcinfo, int from)
 
 /* ---- gathered rows ---- */
 
-static ltpg_rows *
-new_rows(MemoryContext context, int32 width)
+static ltpg_rows *new_rows(MemoryContext context, int32 width)
 {
     ltpg_rows *rows = MemoryContextAlloc(context, sizeof *rows);
 
@@ -83,12 +77,11 @@ new_rows(MemoryContext context, int32 width)
     return rows;
 }
 
-Datum
-longtail_rows_combine(PG_FUNCTION_ARGS)
+Datum longtail_rows_combine(PG_FUNCTION_ARGS)
 {
     MemoryContext context = ltpg_aggregate_context(fcinfo);
-    ltpg_rows *to = PG_ARGISNULL(0) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(0);
-    const ltpg_rows *from = PG_ARGISNULL(1) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(1);
+    ltpg_rows *to = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
+    const ltpg_rows *from = PG_ARGISNULL(1) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(1);
 
     if (from == NULL && to == NULL)
         PG_RETURN_NULL();
@@ -99,19 +92,17 @@ longtail_rows_combine(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(to);
 }
 
-Datum
-longtail_rows_serialize(PG_FUNCTION_ARGS)
+Datum longtail_rows_serialize(PG_FUNCTION_ARGS)
 {
     StringInfoData buffer;
 
     ltpg_aggregate_context(fcinfo);
     pq_begintypsend(&buffer);
-    ltpg_rows_send(&buffer, (ltpg_rows *) PG_GETARG_POINTER(0));
+    ltpg_rows_send(&buffer, (ltpg_rows *)PG_GETARG_POINTER(0));
     PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
-Datum
-longtail_rows_deserialize(PG_FUNCTION_ARGS)
+Datum longtail_rows_deserialize(PG_FUNCTION_ARGS)
 {
     bytea *bytes = PG_GETARG_BYTEA_PP(0);
     ltpg_rows *rows = new_rows(CurrentMemoryContext, 0);
@@ -126,11 +117,10 @@ longtail_rows_deserialize(PG_FUNCTION_ARGS)
 /* ---- auc ---- */
 
 /* (internal, score float8, label bool | integer [, weight float8]); rows are [score, label, weight] */
-Datum
-longtail_auc_add(PG_FUNCTION_ARGS)
+Datum longtail_auc_add(PG_FUNCTION_ARGS)
 {
     MemoryContext context = ltpg_aggregate_context(fcinfo);
-    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 3) : (ltpg_rows *) PG_GETARG_POINTER(0);
+    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 3) : (ltpg_rows *)PG_GETARG_POINTER(0);
     double score, weight, *row;
     bool label;
 
@@ -148,10 +138,9 @@ longtail_auc_add(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(rows);
 }
 
-Datum
-longtail_auc_final(PG_FUNCTION_ARGS)
+Datum longtail_auc_final(PG_FUNCTION_ARGS)
 {
-    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(0);
+    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
     MemoryContext context, old;
     lt_env *env;
     double *score, *weight, auc;
@@ -167,8 +156,7 @@ longtail_auc_final(PG_FUNCTION_ARGS)
     LTPG(env, lt_alloc(env, &score, rows->n, sizeof *score, "the scores"));
     LTPG(env, lt_alloc(env, &weight, rows->n, sizeof *weight, "the weights"));
     LTPG(env, lt_alloc(env, &positive, rows->n, sizeof *positive, "the labels"));
-    for (int64 i = 0; i < rows->n; i++)
-    {
+    for (int64 i = 0; i < rows->n; i++) {
         score[i] = rows->values[i * 3];
         positive[i] = rows->values[i * 3 + 1] != 0;
         weight[i] = rows->values[i * 3 + 2];
@@ -183,11 +171,10 @@ longtail_auc_final(PG_FUNCTION_ARGS)
 
 /* ---- gini ---- */
 
-Datum
-longtail_gini_add(PG_FUNCTION_ARGS)
+Datum longtail_gini_add(PG_FUNCTION_ARGS)
 {
     MemoryContext context = ltpg_aggregate_context(fcinfo);
-    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 1) : (ltpg_rows *) PG_GETARG_POINTER(0);
+    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 1) : (ltpg_rows *)PG_GETARG_POINTER(0);
     double amount;
 
     if (PG_ARGISNULL(1))
@@ -199,10 +186,9 @@ longtail_gini_add(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(rows);
 }
 
-Datum
-longtail_gini_final(PG_FUNCTION_ARGS)
+Datum longtail_gini_final(PG_FUNCTION_ARGS)
 {
-    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *) PG_GETARG_POINTER(0);
+    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
     MemoryContext context;
     lt_env *env;
     double gini;
@@ -222,22 +208,20 @@ longtail_gini_final(PG_FUNCTION_ARGS)
 
 /* ---- log_loss: the state is {sum of weight * loss, sum of weight} ---- */
 
-static double *
-sums(FunctionCallInfo fcinfo, int at)
+static double *sums(FunctionCallInfo fcinfo, int at)
 {
     ArrayType *state = PG_GETARG_ARRAYTYPE_P(at);
 
     if (ARR_NDIM(state) != 1 || ARR_DIMS(state)[0] != 2 || ARR_HASNULL(state) || ARR_ELEMTYPE(state) != FLOAT8OID)
         elog(ERROR, "expected an array of two float8 values");
-    return (double *) ARR_DATA_PTR(state);
+    return (double *)ARR_DATA_PTR(state);
 }
 
 /* Adds to the state of argument 0, in place where that is the aggregate's own. */
-static Datum
-add_sums(FunctionCallInfo fcinfo, double loss, double weight)
+static Datum add_sums(FunctionCallInfo fcinfo, double loss, double weight)
 {
     ArrayType *state = AggCheckCallContext(fcinfo, NULL) ? PG_GETARG_ARRAYTYPE_P(0) : PG_GETARG_ARRAYTYPE_P_COPY(0);
-    double *to = (double *) ARR_DATA_PTR(state);
+    double *to = (double *)ARR_DATA_PTR(state);
 
     to[0] += loss;
     to[1] += weight;
@@ -245,8 +229,7 @@ add_sums(FunctionCallInfo fcinfo, double loss, double weight)
 }
 
 /* strict (float8[], probability float8, label bool | integer [, weight float8]) */
-Datum
-longtail_log_loss_add(PG_FUNCTION_ARGS)
+Datum longtail_log_loss_add(PG_FUNCTION_ARGS)
 {
     double probability = PG_GETARG_FLOAT8(1);
     uint8_t positive = label_argument(fcinfo, 2);
@@ -258,8 +241,7 @@ longtail_log_loss_add(PG_FUNCTION_ARGS)
     return add_sums(fcinfo, weight * lt_log_loss(&probability, &positive, NULL, 1), weight);
 }
 
-Datum
-longtail_log_loss_combine(PG_FUNCTION_ARGS)
+Datum longtail_log_loss_combine(PG_FUNCTION_ARGS)
 {
     const double *from = sums(fcinfo, 1);
 
@@ -267,8 +249,7 @@ longtail_log_loss_combine(PG_FUNCTION_ARGS)
     return add_sums(fcinfo, from[0], from[1]);
 }
 
-Datum
-longtail_log_loss_final(PG_FUNCTION_ARGS)
+Datum longtail_log_loss_final(PG_FUNCTION_ARGS)
 {
     const double *state = sums(fcinfo, 0);
 
@@ -280,10 +261,9 @@ longtail_log_loss_final(PG_FUNCTION_ARGS)
 /* ---- roc_curve ---- */
 
 /* (scores float8[], labels bool[]) */
-Datum
-longtail_roc_curve(PG_FUNCTION_ARGS)
+Datum longtail_roc_curve(PG_FUNCTION_ARGS)
 {
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ArrayType *label_array = PG_GETARG_ARRAYTYPE_P(1);
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
     int n, n_labels, null_at;
@@ -296,16 +276,14 @@ longtail_roc_curve(PG_FUNCTION_ARGS)
     if (null_at > 0)
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("labels[%d] is NULL", null_at)));
     if (n != n_labels)
-        ereport(ERROR,
-                (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("scores and labels differ in length"),
-                 errdetail("scores has %d elements, labels has %d.", n, n_labels)));
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("scores and labels differ in length"),
+                        errdetail("scores has %d elements, labels has %d.", n, n_labels)));
     for (int i = 0; i < n; i++)
         if (isnan(scores[i]))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scores[%d] is NaN", i + 1)));
-    LTPG(env, lt_roc_curve(env, scores, (const uint8_t *) ARR_DATA_PTR(label_array), NULL, n, &point, &n_points));
+    LTPG(env, lt_roc_curve(env, scores, (const uint8_t *)ARR_DATA_PTR(label_array), NULL, n, &point, &n_points));
     InitMaterializedSRF(fcinfo, 0);
-    for (int64 i = 0; i < n_points; i++)
-    {
+    for (int64 i = 0; i < n_points; i++) {
         Datum values[3] = {Float8GetDatum(point[i].threshold), Float8GetDatum(point[i].false_positive_rate),
                            Float8GetDatum(point[i].true_positive_rate)};
         bool nulls[3] = {false};

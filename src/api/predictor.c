@@ -29,11 +29,10 @@ PG_FUNCTION_INFO_V1(longtail_predictor_predict);
 
 /* ---- the value ---- */
 
-lt_status
-ltpg_predictor_check(lt_env *env, const ltpg_predictor *p)
+lt_status ltpg_predictor_check(lt_env *env, const ltpg_predictor *p)
 {
     const lt_design *d = &p->model.design;
-    int64 numbers = 2 * (int64) d->row_dense;
+    int64 numbers = 2 * (int64)d->row_dense;
 
     if (d->row_dense < 1 || d->dense != d->row_dense || d->sparse != 0 || d->users != 0 || d->items != 0 ||
         d->n_crosses != 0)
@@ -46,8 +45,7 @@ ltpg_predictor_check(lt_env *env, const ltpg_predictor *p)
     LT_TRY(p->model.algorithm->check(env, &p->model));
     for (int i = 0; i < p->model.n_arrays; i++)
         numbers += p->model.array[i].rows * p->model.array[i].cols;
-    if (numbers > MOST_NUMBERS)
-    {
+    if (numbers > MOST_NUMBERS) {
         lt_fail(env, LT_UNSUPPORTED, "a predictor of " INT64_FORMAT " numbers is too large for a value", numbers);
         lt_fail_detail(env, "The limit is %d numbers.", MOST_NUMBERS);
         return lt_fail_hint(env, "Use fewer features or hidden units, or longtail.train().");
@@ -55,14 +53,12 @@ ltpg_predictor_check(lt_env *env, const ltpg_predictor *p)
     return LT_OK;
 }
 
-char *
-ltpg_predictor_complaint(const lt_env *env)
+char *ltpg_predictor_complaint(const lt_env *env)
 {
-    return psprintf("%c%s.", pg_toupper((unsigned char) env->error.message[0]), env->error.message + 1);
+    return psprintf("%c%s.", pg_toupper((unsigned char)env->error.message[0]), env->error.message + 1);
 }
 
-bytea *
-ltpg_predictor_encode(lt_env *env, const ltpg_predictor *p)
+bytea *ltpg_predictor_encode(lt_env *env, const ltpg_predictor *p)
 {
     lt_writer w;
     bytea *value;
@@ -84,8 +80,7 @@ ltpg_predictor_encode(lt_env *env, const ltpg_predictor *p)
     return value;
 }
 
-lt_status
-ltpg_predictor_decode(lt_env *env, const void *bytes, Size n, ltpg_predictor *out)
+lt_status ltpg_predictor_decode(lt_env *env, const void *bytes, Size n, ltpg_predictor *out)
 {
     lt_reader r;
     int64_t means, scales;
@@ -94,8 +89,7 @@ ltpg_predictor_decode(lt_env *env, const void *bytes, Size n, ltpg_predictor *ou
     memset(out, 0, sizeof *out);
     lt_reader_init(env, &r, bytes, n);
     version = lt_read_u8(&r);
-    if (r.status == LT_OK && version != FORMAT_VERSION)
-    {
+    if (r.status == LT_OK && version != FORMAT_VERSION) {
         lt_fail(env, LT_CORRUPT, "the predictor has format %d, this release reads %d", version, FORMAT_VERSION);
         return lt_fail_hint(env, "It may come from a newer release of the extension.");
     }
@@ -117,14 +111,12 @@ ltpg_predictor_decode(lt_env *env, const void *bytes, Size n, ltpg_predictor *ou
 /* ---- input and output ---- */
 
 /* Bounded, for a value can hold little more than its own bytes. */
-static lt_env *
-value_env(void)
+static lt_env *value_env(void)
 {
     return ltpg_env(CurrentMemoryContext, 0);
 }
 
-Datum
-longtail_predictor_in(PG_FUNCTION_ARGS)
+Datum longtail_predictor_in(PG_FUNCTION_ARGS)
 {
     lt_env *env = value_env();
     ltpg_predictor p;
@@ -133,8 +125,7 @@ longtail_predictor_in(PG_FUNCTION_ARGS)
     PG_RETURN_BYTEA_P(ltpg_predictor_encode(env, &p));
 }
 
-Datum
-longtail_predictor_out(PG_FUNCTION_ARGS)
+Datum longtail_predictor_out(PG_FUNCTION_ARGS)
 {
     bytea *value = PG_GETARG_BYTEA_PP(0);
     lt_env *env = value_env();
@@ -144,10 +135,9 @@ longtail_predictor_out(PG_FUNCTION_ARGS)
     PG_RETURN_CSTRING(ltpg_predictor_to_json(&p));
 }
 
-Datum
-longtail_predictor_recv(PG_FUNCTION_ARGS)
+Datum longtail_predictor_recv(PG_FUNCTION_ARGS)
 {
-    StringInfo buffer = (StringInfo) PG_GETARG_POINTER(0);
+    StringInfo buffer = (StringInfo)PG_GETARG_POINTER(0);
     int n = buffer->len - buffer->cursor;
     const char *bytes = pq_getmsgbytes(buffer, n);
     lt_env *env = value_env();
@@ -155,19 +145,17 @@ longtail_predictor_recv(PG_FUNCTION_ARGS)
     bytea *value;
 
     if (ltpg_predictor_decode(env, bytes, n, &p) != LT_OK)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
-                 errmsg("invalid binary value for type longtail.predictor"),
-                 errdetail("%s", ltpg_predictor_complaint(env)),
-                 env->error.hint[0] != '\0' ? errhint("%s", env->error.hint) : 0));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_BINARY_REPRESENTATION),
+                        errmsg("invalid binary value for type longtail.predictor"),
+                        errdetail("%s", ltpg_predictor_complaint(env)),
+                        env->error.hint[0] != '\0' ? errhint("%s", env->error.hint) : 0));
     value = palloc(VARHDRSZ + n);
     SET_VARSIZE(value, VARHDRSZ + n);
     memcpy(VARDATA(value), bytes, n);
     PG_RETURN_BYTEA_P(value);
 }
 
-Datum
-longtail_predictor_send(PG_FUNCTION_ARGS)
+Datum longtail_predictor_send(PG_FUNCTION_ARGS)
 {
     bytea *value = PG_GETARG_BYTEA_PP(0);
     StringInfoData buffer;
@@ -179,19 +167,17 @@ longtail_predictor_send(PG_FUNCTION_ARGS)
 
 /* ---- predict ---- */
 
-#define SLOTS 64      /* decoded predictors kept: one model per category joins many */
-#define KEY_TAIL 40   /* bytes of the datum that choose the slot: the fit's figures, or the toast pointer */
+#define SLOTS 64    /* decoded predictors kept: one model per category joins many */
+#define KEY_TAIL 40 /* bytes of the datum that choose the slot: the fit's figures, or the toast pointer */
 
-typedef struct cached
-{
+typedef struct cached {
     MemoryContext context; /* NULL: empty */
     Size size;
     const char *key; /* the datum as it came */
     ltpg_predictor p;
 } cached;
 
-typedef struct predict_cache
-{
+typedef struct predict_cache {
     MemoryContext home;
     MemoryContext scratch; /* reset after each row */
     float *x;
@@ -199,13 +185,11 @@ typedef struct predict_cache
     cached slot[SLOTS];
 } predict_cache;
 
-static predict_cache *
-predict_cache_of(FmgrInfo *flinfo)
+static predict_cache *predict_cache_of(FmgrInfo *flinfo)
 {
     predict_cache *c = flinfo->fn_extra;
 
-    if (c == NULL)
-    {
+    if (c == NULL) {
         c = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof *c);
         c->home = flinfo->fn_mcxt;
         c->scratch = AllocSetContextCreate(c->home, "longtail predict", ALLOCSET_DEFAULT_SIZES);
@@ -214,29 +198,26 @@ predict_cache_of(FmgrInfo *flinfo)
     return c;
 }
 
-static void
-drop(cached *slot)
+static void drop(cached *slot)
 {
     if (slot->context != NULL)
         MemoryContextDelete(slot->context);
     memset(slot, 0, sizeof *slot);
 }
 
-static void
-keep_within_limit(predict_cache *c, const cached *newest)
+static void keep_within_limit(predict_cache *c, const cached *newest)
 {
     Size used = 0;
 
     for (int i = 0; i < SLOTS; i++)
         if (c->slot[i].context != NULL)
             used += MemoryContextMemAllocated(c->slot[i].context, true);
-    for (int i = 0; used > (Size) ltpg_cache_memory * 1024 && i < SLOTS; i++)
+    for (int i = 0; used > (Size)ltpg_cache_memory * 1024 && i < SLOTS; i++)
         if (&c->slot[i] != newest)
             drop(&c->slot[i]);
 }
 
-static void
-fill(predict_cache *c, cached *slot, struct varlena *raw, Size size)
+static void fill(predict_cache *c, cached *slot, struct varlena *raw, Size size)
 {
     MemoryContext context = AllocSetContextCreate(c->home, "longtail predictor", ALLOCSET_SMALL_SIZES);
     MemoryContext old = MemoryContextSwitchTo(context);
@@ -246,7 +227,7 @@ fill(predict_cache *c, cached *slot, struct varlena *raw, Size size)
 
     memcpy(key, raw, size);
     MemoryContextSwitchTo(c->scratch);
-    value = (bytea *) PG_DETOAST_DATUM_PACKED(PointerGetDatum(raw));
+    value = (bytea *)PG_DETOAST_DATUM_PACKED(PointerGetDatum(raw));
     LTPG(env, ltpg_predictor_decode(env, VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value), &slot->p));
     MemoryContextReset(c->scratch);
     MemoryContextSwitchTo(old);
@@ -256,8 +237,7 @@ fill(predict_cache *c, cached *slot, struct varlena *raw, Size size)
     keep_within_limit(c, slot);
 }
 
-static const ltpg_predictor *
-cached_predictor(predict_cache *c, struct varlena *raw)
+static const ltpg_predictor *cached_predictor(predict_cache *c, struct varlena *raw)
 {
     Size size, tail;
     cached *slot;
@@ -266,47 +246,40 @@ cached_predictor(predict_cache *c, struct varlena *raw)
         raw = detoast_external_attr(raw);
     size = VARSIZE_ANY(raw);
     tail = Min(size, KEY_TAIL);
-    slot = &c->slot[hash_bytes((const unsigned char *) raw + size - tail, (int) tail) % SLOTS];
-    if (slot->context == NULL || slot->size != size || memcmp(slot->key, raw, size) != 0)
-    {
+    slot = &c->slot[hash_bytes((const unsigned char *)raw + size - tail, (int)tail) % SLOTS];
+    if (slot->context == NULL || slot->size != size || memcmp(slot->key, raw, size) != 0) {
         drop(slot);
         fill(c, slot, raw, size);
     }
     return &slot->p;
 }
 
-static void
-encode_features(predict_cache *c, const ltpg_predictor *p, ArrayType *array)
+static void encode_features(predict_cache *c, const ltpg_predictor *p, ArrayType *array)
 {
     int32 width = ltpg_predictor_width(p);
     int n;
     const float8 *value = ltpg_float8s(array, "features", &n);
 
     if (n != width)
-        ereport(ERROR,
-                (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                 errmsg("features has %d elements, but the predictor was fitted on %d", n, width)));
-    if (c->x_width < width)
-    {
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
+                        errmsg("features has %d elements, but the predictor was fitted on %d", n, width)));
+    if (c->x_width < width) {
         c->x = c->x == NULL ? MemoryContextAllocHuge(c->home, width * sizeof(float))
                             : repalloc_huge(c->x, width * sizeof(float));
         c->x_width = width;
     }
-    for (int32 j = 0; j < width; j++)
-    {
+    for (int32 j = 0; j < width; j++) {
         if (!isfinite(value[j]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("features[%d] is %s", j + 1, float8out_internal(value[j]))));
-        c->x[j] = (float) ((value[j] - p->mean[j]) * p->scale[j]);
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("features[%d] is %s", j + 1, float8out_internal(value[j]))));
+        c->x[j] = (float)((value[j] - p->mean[j]) * p->scale[j]);
     }
 }
 
-Datum
-longtail_predictor_predict(PG_FUNCTION_ARGS)
+Datum longtail_predictor_predict(PG_FUNCTION_ARGS)
 {
     predict_cache *c = predict_cache_of(fcinfo->flinfo);
-    const ltpg_predictor *p = cached_predictor(c, (struct varlena *) PG_GETARG_POINTER(0));
+    const ltpg_predictor *p = cached_predictor(c, (struct varlena *)PG_GETARG_POINTER(0));
     lt_table row = {.n = 1, .dense = ltpg_predictor_width(p)};
     lt_table none = {0};
     lt_inputs in = {.design = &p->model.design, .row = &row, .user = &none, .item = &none};

@@ -13,16 +13,14 @@
 #include "longtail.h"
 #include "model.h"
 
-typedef struct ltpg_predictor
-{
-    lt_model model;      /* its design has d dense row columns and nothing else */
+typedef struct ltpg_predictor {
+    lt_model model;       /* its design has d dense row columns and nothing else */
     double *mean, *scale; /* d; encoded = (x - mean) * scale */
-    int64_t rows;        /* fitted on */
+    int64_t rows;         /* fitted on */
     lt_fit fit;
 } ltpg_predictor;
 
-static inline int32
-ltpg_predictor_width(const ltpg_predictor *p)
+static inline int32 ltpg_predictor_width(const ltpg_predictor *p)
 {
     return p->model.design.row_dense;
 }

@@ -28,8 +28,7 @@ PG_FUNCTION_INFO_V1(longtail_fit_serialize);
 PG_FUNCTION_INFO_V1(longtail_fit_deserialize);
 PG_FUNCTION_INFO_V1(longtail_fit_final);
 
-typedef struct fit_state
-{
+typedef struct fit_state {
     const lt_algorithm *algorithm;
     bool boolean_label;
     bool skip_invalid;
@@ -42,59 +41,51 @@ typedef struct fit_state
 /* The common options that mean something here; all others of the common table are about tables and rankings. */
 static const char *const common_allowed[] = {"seed", "split", "validation_fraction", "invalid", "standardize", NULL};
 /* An algorithm's own options that need users and items. */
-static const char *const own_refused[] = {"embedding", "factors", "id_features", "negatives", "negative_exponent",
-                                          "sampling_correction", NULL};
+static const char *const own_refused[] = {
+    "embedding", "factors", "id_features", "negatives", "negative_exponent", "sampling_correction", NULL};
 
-static bool
-listed(const char *name, const char *const *list)
+static bool listed(const char *name, const char *const *list)
 {
     while (*list != NULL && strcmp(*list, name) != 0)
         list++;
     return *list != NULL;
 }
 
-static lt_options
-read_options(lt_env *env, const lt_algorithm *algorithm, const Jsonb *given)
+static lt_options read_options(lt_env *env, const lt_algorithm *algorithm, const Jsonb *given)
 {
     lt_options o;
 
     LTPG(env, lt_options_init(env, &o, algorithm->options, algorithm->n_options));
     if (given != NULL)
         ltpg_options_set(env, &o, given);
-    for (int i = 0; i < o.n; i++)
-    {
+    for (int i = 0; i < o.n; i++) {
         const char *name = o.spec[i]->name;
         bool own = o.spec[i] >= algorithm->options && o.spec[i] < algorithm->options + algorithm->n_options;
 
         if (o.value[i].given && (own ? listed(name, own_refused) : !listed(name, common_allowed)))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("option \"%s\" does not apply to an aggregate", name),
-                     errhint("longtail.train() trains on tables, with users and items.")));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("option \"%s\" does not apply to an aggregate", name),
+                            errhint("longtail.train() trains on tables, with users and items.")));
     }
     if (lt_option_is(&o, "split", "time"))
         ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("option \"split\" cannot be time in an aggregate"),
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"split\" cannot be time in an aggregate"),
                  errhint("Rows of an aggregate have no time. Use random or none, or longtail.train().")));
     return o;
 }
 
-static void
-take_options(MemoryContext context, fit_state *state, const Jsonb *given)
+static void take_options(MemoryContext context, fit_state *state, const Jsonb *given)
 {
     MemoryContext old;
     lt_options o;
 
-    if (state->options != NULL)
-    {
+    if (state->options != NULL) {
         if (VARSIZE(state->options) != VARSIZE(given) || memcmp(state->options, given, VARSIZE(given)) != 0)
             ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("options differ between the rows of one group"),
+                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options differ between the rows of one group"),
                      errdetail("One row has %s, another has %s.",
                                JsonbToCString(NULL, &state->options->root, VARSIZE(state->options)),
-                               JsonbToCString(NULL, (JsonbContainer *) &given->root, VARSIZE(given))),
+                               JsonbToCString(NULL, (JsonbContainer *)&given->root, VARSIZE(given))),
                      errhint("Give a constant, or one value for each group.")));
         return;
     }
@@ -108,8 +99,7 @@ take_options(MemoryContext context, fit_state *state, const Jsonb *given)
 
 /* ---- rows in ---- */
 
-static fit_state *
-new_state(MemoryContext context, const lt_algorithm *algorithm)
+static fit_state *new_state(MemoryContext context, const lt_algorithm *algorithm)
 {
     fit_state *state = MemoryContextAllocZero(context, sizeof *state);
 
@@ -118,18 +108,15 @@ new_state(MemoryContext context, const lt_algorithm *algorithm)
     return state;
 }
 
-static void
-differing_widths(int one, int other)
+static void differing_widths(int one, int other)
 {
     ereport(ERROR,
-            (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-             errmsg("features differ in length between the rows of one group"),
+            (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("features differ in length between the rows of one group"),
              errdetail("One row has %d elements, another has %d.", one, other)));
 }
 
 /* Whether the row can be used; raises, unless such rows are to be skipped. */
-static bool
-usable(const fit_state *state, double label, const float8 *value, int n)
+static bool usable(const fit_state *state, double label, const float8 *value, int n)
 {
     bool good = isfinite(label);
 
@@ -138,30 +125,25 @@ usable(const fit_state *state, double label, const float8 *value, int n)
     if (good || state->skip_invalid)
         return good;
     if (!isfinite(label))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("label is %s", float8out_internal(label)),
-                 errhint("Set option \"invalid\" to \"skip\" to leave such rows out.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("label is %s", float8out_internal(label)),
+                        errhint("Set option \"invalid\" to \"skip\" to leave such rows out.")));
     for (int j = 0; j < n; j++)
         if (!isfinite(value[j]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("features[%d] is %s", j + 1, float8out_internal(value[j])),
-                     errhint("Set option \"invalid\" to \"skip\" to leave such rows out.")));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("features[%d] is %s", j + 1, float8out_internal(value[j])),
+                            errhint("Set option \"invalid\" to \"skip\" to leave such rows out.")));
     return false;
 }
 
-static void
-add_row(fit_state *state, double label, ArrayType *features)
+static void add_row(fit_state *state, double label, ArrayType *features)
 {
     int n = ltpg_array_length(features, "features");
     int null_at = ltpg_array_first_null(features);
-    const float8 *value = (const float8 *) ARR_DATA_PTR(features);
+    const float8 *value = (const float8 *)ARR_DATA_PTR(features);
     double *row;
 
     if (n == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("features is an empty array")));
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("features is an empty array")));
     if (state->rows.width == 0)
         state->rows.width = n + 1;
     if (state->rows.width != n + 1)
@@ -169,10 +151,8 @@ add_row(fit_state *state, double label, ArrayType *features)
     if (null_at > 0 && state->skip_invalid)
         return;
     if (null_at > 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                 errmsg("features[%d] is NULL", null_at),
-                 errhint("Use coalesce(), or set option \"invalid\" to \"skip\" to leave such rows out.")));
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("features[%d] is NULL", null_at),
+                        errhint("Use coalesce(), or set option \"invalid\" to \"skip\" to leave such rows out.")));
     if (!usable(state, label, value, n))
         return;
     row = ltpg_rows_add(&state->rows);
@@ -181,57 +161,49 @@ add_row(fit_state *state, double label, ArrayType *features)
 }
 
 /* (internal, label float8 | bool, features float8[] [, options jsonb]) */
-static Datum
-fit_add(FunctionCallInfo fcinfo, const char *algorithm)
+static Datum fit_add(FunctionCallInfo fcinfo, const char *algorithm)
 {
     MemoryContext context = ltpg_aggregate_context(fcinfo);
-    fit_state *state = PG_ARGISNULL(0) ? NULL : (fit_state *) PG_GETARG_POINTER(0);
+    fit_state *state = PG_ARGISNULL(0) ? NULL : (fit_state *)PG_GETARG_POINTER(0);
     double label;
 
-    if (state == NULL)
-    {
+    if (state == NULL) {
         state = new_state(context, lt_algorithm_find(algorithm));
         state->boolean_label = get_fn_expr_argtype(fcinfo->flinfo, 1) == BOOLOID;
     }
     if (PG_NARGS() > 3 && !PG_ARGISNULL(3))
         take_options(context, state, PG_GETARG_JSONB_P(3));
-    if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2))
-    {
-        label = state->boolean_label ? (double) PG_GETARG_BOOL(1) : PG_GETARG_FLOAT8(1);
+    if (!PG_ARGISNULL(1) && !PG_ARGISNULL(2)) {
+        label = state->boolean_label ? (double)PG_GETARG_BOOL(1) : PG_GETARG_FLOAT8(1);
         add_row(state, label, PG_GETARG_ARRAYTYPE_P(2));
     }
     PG_RETURN_POINTER(state);
 }
 
-Datum
-longtail_logistic_fit_add(PG_FUNCTION_ARGS)
+Datum longtail_logistic_fit_add(PG_FUNCTION_ARGS)
 {
     return fit_add(fcinfo, "logistic");
 }
 
-Datum
-longtail_mlp_fit_add(PG_FUNCTION_ARGS)
+Datum longtail_mlp_fit_add(PG_FUNCTION_ARGS)
 {
     return fit_add(fcinfo, "mlp");
 }
 
 /* ---- parallel plans ---- */
 
-Datum
-longtail_fit_combine(PG_FUNCTION_ARGS)
+Datum longtail_fit_combine(PG_FUNCTION_ARGS)
 {
     MemoryContext context = ltpg_aggregate_context(fcinfo);
-    fit_state *to = PG_ARGISNULL(0) ? NULL : (fit_state *) PG_GETARG_POINTER(0);
-    const fit_state *from = PG_ARGISNULL(1) ? NULL : (fit_state *) PG_GETARG_POINTER(1);
+    fit_state *to = PG_ARGISNULL(0) ? NULL : (fit_state *)PG_GETARG_POINTER(0);
+    const fit_state *from = PG_ARGISNULL(1) ? NULL : (fit_state *)PG_GETARG_POINTER(1);
 
-    if (from == NULL)
-    {
+    if (from == NULL) {
         if (to == NULL)
             PG_RETURN_NULL();
         PG_RETURN_POINTER(to);
     }
-    if (to == NULL)
-    {
+    if (to == NULL) {
         to = new_state(context, from->algorithm);
         to->boolean_label = from->boolean_label;
     }
@@ -245,25 +217,23 @@ longtail_fit_combine(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(to);
 }
 
-Datum
-longtail_fit_serialize(PG_FUNCTION_ARGS)
+Datum longtail_fit_serialize(PG_FUNCTION_ARGS)
 {
-    const fit_state *state = (fit_state *) PG_GETARG_POINTER(0);
+    const fit_state *state = (fit_state *)PG_GETARG_POINTER(0);
     StringInfoData buffer;
 
     ltpg_aggregate_context(fcinfo);
     pq_begintypsend(&buffer);
     pq_sendstring(&buffer, state->algorithm->name);
     pq_sendbyte(&buffer, state->boolean_label);
-    pq_sendint32(&buffer, state->options == NULL ? 0 : (int32) VARSIZE(state->options));
+    pq_sendint32(&buffer, state->options == NULL ? 0 : (int32)VARSIZE(state->options));
     if (state->options != NULL)
-        pq_sendbytes(&buffer, (const char *) state->options, VARSIZE(state->options));
+        pq_sendbytes(&buffer, (const char *)state->options, VARSIZE(state->options));
     ltpg_rows_send(&buffer, &state->rows);
     PG_RETURN_BYTEA_P(pq_endtypsend(&buffer));
 }
 
-Datum
-longtail_fit_deserialize(PG_FUNCTION_ARGS)
+Datum longtail_fit_deserialize(PG_FUNCTION_ARGS)
 {
     bytea *bytes = PG_GETARG_BYTEA_PP(0);
     fit_state *state;
@@ -278,10 +248,9 @@ longtail_fit_deserialize(PG_FUNCTION_ARGS)
     state = new_state(CurrentMemoryContext, lt_algorithm_find(pq_getmsgstring(&buffer)));
     state->boolean_label = pq_getmsgbyte(&buffer);
     options = pq_getmsgint(&buffer, 4);
-    if (options > 0)
-    {
+    if (options > 0) {
         state->options = palloc(options);
-        pq_copymsgbytes(&buffer, (char *) state->options, options);
+        pq_copymsgbytes(&buffer, (char *)state->options, options);
     }
     ltpg_rows_receive(&buffer, &state->rows);
     pq_getmsgend(&buffer);
@@ -291,27 +260,24 @@ longtail_fit_deserialize(PG_FUNCTION_ARGS)
 /* ---- training ---- */
 
 /* Rows held out at random; they come last in the order, which the seed has already shuffled. */
-static int64
-held_out(const lt_options *o, int64 n)
+static int64 held_out(const lt_options *o, int64 n)
 {
     bool wanted = lt_option_is(o, "split", "random");
 
     /* Early stopping has nothing to look at without a validation part. */
     if (lt_option_is(o, "split", "auto") && lt_options_find(o, "early_stopping") >= 0)
         wanted = lt_option_value(o, "early_stopping")->given && lt_option_value(o, "early_stopping")->number > 0;
-    return wanted ? (int64) floor(lt_option_float(o, "validation_fraction") * n) : 0;
+    return wanted ? (int64)floor(lt_option_float(o, "validation_fraction") * n) : 0;
 }
 
-static void
-encode_rows(lt_env *env, const ltpg_rows *rows, const int64 *order, bool standardize, lt_encoder *encoder,
-            lt_dataset *data)
+static void encode_rows(lt_env *env, const ltpg_rows *rows, const int64 *order, bool standardize, lt_encoder *encoder,
+                        lt_dataset *data)
 {
     int32 width = rows->width - 1;
 
     LTPG(env, lt_encoder_init(env, encoder));
     LTPG(env, lt_encoder_add(env, encoder, "features", LT_VECTOR));
-    for (int64 i = 0; i < rows->n; i++)
-    {
+    for (int64 i = 0; i < rows->n; i++) {
         if (i % 1024 == 0)
             CHECK_FOR_INTERRUPTS();
         LTPG(env, lt_encoder_begin_row(env, encoder));
@@ -323,22 +289,20 @@ encode_rows(lt_env *env, const ltpg_rows *rows, const int64 *order, bool standar
     LTPG(env, lt_design_finish(env, &data->design));
 }
 
-static void
-set_labels(lt_env *env, const ltpg_rows *rows, const int64 *order, int64 n_validation, lt_dataset *data)
+static void set_labels(lt_env *env, const ltpg_rows *rows, const int64 *order, int64 n_validation, lt_dataset *data)
 {
     int64 n_train = rows->n - n_validation;
     float *label;
 
     LTPG(env, lt_alloc(env, &label, rows->n, sizeof *label, "the labels"));
     for (int64 i = 0; i < rows->n; i++)
-        label[i] = (float) rows->values[order[i] * rows->width + rows->width - 1];
+        label[i] = (float)rows->values[order[i] * rows->width + rows->width - 1];
     data->train = (lt_examples){.n = n_train, .label = label};
     data->validation = (lt_examples){.n = n_validation, .row_first = n_train, .label = label + n_train};
 }
 
 /* NULL, with a NOTICE, where one class leaves nothing to fit: a group like that must not cost the others theirs. */
-static bytea *
-train(const fit_state *state)
+static bytea *train(const fit_state *state)
 {
     lt_status status;
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
@@ -349,7 +313,7 @@ train(const fit_state *state)
     int64 *order;
 
     env->used += ltpg_rows_bytes(&state->rows);
-    order = ltpg_rows_order(env, &state->rows, (uint64) lt_option_int(&options, "seed"));
+    order = ltpg_rows_order(env, &state->rows, (uint64)lt_option_int(&options, "seed"));
     /* By type, not by what one group happens to hold: groups of one query shall have one kind of model. */
     data.label_kind = state->boolean_label ? LT_LABEL_BINARY : LT_LABEL_REAL;
     encode_rows(env, &state->rows, order, lt_option_bool(&options, "standardize"), &encoder, &data);
@@ -357,10 +321,9 @@ train(const fit_state *state)
     lt_free(env, order);
     p.model.algorithm = state->algorithm;
     status = state->algorithm->train(env, &data, &options, &p.model, &p.fit);
-    if (status == LT_ONE_CLASS)
-    {
-        ereport(NOTICE, (errmsg("a group of " INT64_FORMAT " row(s) has no model: %s", state->rows.n,
-                                env->error.message)));
+    if (status == LT_ONE_CLASS) {
+        ereport(NOTICE,
+                (errmsg("a group of " INT64_FORMAT " row(s) has no model: %s", state->rows.n, env->error.message)));
         return NULL;
     }
     LTPG(env, status);
@@ -370,10 +333,9 @@ train(const fit_state *state)
     return ltpg_predictor_encode(env, &p);
 }
 
-Datum
-longtail_fit_final(PG_FUNCTION_ARGS)
+Datum longtail_fit_final(PG_FUNCTION_ARGS)
 {
-    const fit_state *state = PG_ARGISNULL(0) ? NULL : (fit_state *) PG_GETARG_POINTER(0);
+    const fit_state *state = PG_ARGISNULL(0) ? NULL : (fit_state *)PG_GETARG_POINTER(0);
     MemoryContext context, old;
     bytea *trained, *value;
 
@@ -384,8 +346,7 @@ longtail_fit_final(PG_FUNCTION_ARGS)
     old = MemoryContextSwitchTo(context);
     trained = train(state);
     MemoryContextSwitchTo(old);
-    if (trained == NULL)
-    {
+    if (trained == NULL) {
         MemoryContextDelete(context);
         PG_RETURN_NULL();
     }

@@ -27,16 +27,14 @@ static const char *const link_names[] = {
 
 /* ---- writing ---- */
 
-static void
-put_text(StringInfo out, const char *text, double value)
+static void put_text(StringInfo out, const char *text, double value)
 {
     bool plain = isfinite(value) && !(value == 0 && signbit(value));
 
     appendStringInfo(out, plain ? "%s" : "\"%s\"", text);
 }
 
-static void
-put_float8(StringInfo out, double value)
+static void put_float8(StringInfo out, double value)
 {
     char text[DOUBLE_SHORTEST_DECIMAL_LEN];
 
@@ -44,8 +42,7 @@ put_float8(StringInfo out, double value)
     put_text(out, text, value);
 }
 
-static void
-put_float4(StringInfo out, float value)
+static void put_float4(StringInfo out, float value)
 {
     char text[FLOAT_SHORTEST_DECIMAL_LEN];
 
@@ -53,12 +50,10 @@ put_float4(StringInfo out, float value)
     put_text(out, text, value);
 }
 
-static void
-put_float8s(StringInfo out, const double *values, int64 n)
+static void put_float8s(StringInfo out, const double *values, int64 n)
 {
     appendStringInfoChar(out, '[');
-    for (int64 i = 0; i < n; i++)
-    {
+    for (int64 i = 0; i < n; i++) {
         if (i > 0)
             appendStringInfoString(out, ", ");
         put_float8(out, values[i]);
@@ -66,12 +61,10 @@ put_float8s(StringInfo out, const double *values, int64 n)
     appendStringInfoChar(out, ']');
 }
 
-static void
-put_float4s(StringInfo out, const float *values, int64 n)
+static void put_float4s(StringInfo out, const float *values, int64 n)
 {
     appendStringInfoChar(out, '[');
-    for (int64 i = 0; i < n; i++)
-    {
+    for (int64 i = 0; i < n; i++) {
         if (i > 0)
             appendStringInfoString(out, ", ");
         put_float4(out, values[i]);
@@ -79,20 +72,19 @@ put_float4s(StringInfo out, const float *values, int64 n)
     appendStringInfoChar(out, ']');
 }
 
-char *
-ltpg_predictor_to_json(const ltpg_predictor *p)
+char *ltpg_predictor_to_json(const ltpg_predictor *p)
 {
     StringInfoData out;
 
     initStringInfo(&out);
-    appendStringInfo(&out, "{\"algorithm\": \"%s\", \"link\": \"%s\", \"features\": %d, \"mean\": ",
-                     p->model.algorithm->name, link_names[p->model.link], ltpg_predictor_width(p));
+    appendStringInfo(&out,
+                     "{\"algorithm\": \"%s\", \"link\": \"%s\", \"features\": %d, \"mean\": ", p->model.algorithm->name,
+                     link_names[p->model.link], ltpg_predictor_width(p));
     put_float8s(&out, p->mean, ltpg_predictor_width(p));
     appendStringInfoString(&out, ", \"scale\": ");
     put_float8s(&out, p->scale, ltpg_predictor_width(p));
     appendStringInfoString(&out, ", \"arrays\": [");
-    for (int i = 0; i < p->model.n_arrays; i++)
-    {
+    for (int i = 0; i < p->model.n_arrays; i++) {
         const lt_array *a = &p->model.array[i];
 
         if (i > 0)
@@ -101,14 +93,14 @@ ltpg_predictor_to_json(const ltpg_predictor *p)
         escape_json(&out, a->name);
         appendStringInfo(&out,
                          ", \"rows\": " INT64_FORMAT ", \"cols\": " INT64_FORMAT ", \"type\": \"%s\", \"values\": ",
-                         (int64) a->rows, (int64) a->cols, a->f != NULL ? "float4" : "float8");
+                         (int64)a->rows, (int64)a->cols, a->f != NULL ? "float4" : "float8");
         if (a->f != NULL)
             put_float4s(&out, a->f, a->rows * a->cols);
         else
             put_float8s(&out, a->d, a->rows * a->cols);
         appendStringInfoChar(&out, '}');
     }
-    appendStringInfo(&out, "], \"fit\": {\"rows\": " INT64_FORMAT ", \"epochs\": %d, \"loss\": ", (int64) p->rows,
+    appendStringInfo(&out, "], \"fit\": {\"rows\": " INT64_FORMAT ", \"epochs\": %d, \"loss\": ", (int64)p->rows,
                      p->fit.epochs);
     put_float8(&out, p->fit.loss);
     appendStringInfo(&out, ", \"converged\": %s}}", p->fit.converged ? "true" : "false");
@@ -117,24 +109,20 @@ ltpg_predictor_to_json(const ltpg_predictor *p)
 
 /* ---- reading ---- */
 
-#define BAD(...)                                                                                                     \
-    ereport(ERROR,                                                                                                   \
-            (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION),                                                           \
-             errmsg("invalid input for type longtail.predictor"),                                                    \
-             errdetail(__VA_ARGS__)))
+#define BAD(...)                                                                                                       \
+    ereport(ERROR, (errcode(ERRCODE_INVALID_TEXT_REPRESENTATION), errmsg("invalid input for type longtail.predictor"), \
+                    errdetail(__VA_ARGS__)))
 
-static JsonbValue
-member(JsonbContainer *object, const char *key)
+static JsonbValue member(JsonbContainer *object, const char *key)
 {
     JsonbValue v;
 
-    if (getKeyJsonValueFromContainer(object, key, (int) strlen(key), &v) == NULL)
+    if (getKeyJsonValueFromContainer(object, key, (int)strlen(key), &v) == NULL)
         BAD("Key \"%s\" is missing.", key);
     return v;
 }
 
-static JsonbContainer *
-object_member(JsonbContainer *object, const char *key)
+static JsonbContainer *object_member(JsonbContainer *object, const char *key)
 {
     JsonbValue v = member(object, key);
 
@@ -143,8 +131,7 @@ object_member(JsonbContainer *object, const char *key)
     return v.val.binary.data;
 }
 
-static const char *
-text_member(JsonbContainer *object, const char *key)
+static const char *text_member(JsonbContainer *object, const char *key)
 {
     JsonbValue v = member(object, key);
 
@@ -153,8 +140,7 @@ text_member(JsonbContainer *object, const char *key)
     return pnstrdup(v.val.string.val, v.val.string.len);
 }
 
-static int64
-whole_member(JsonbContainer *object, const char *key, double most)
+static int64 whole_member(JsonbContainer *object, const char *key, double most)
 {
     JsonbValue v = member(object, key);
     double value = -1;
@@ -163,12 +149,11 @@ whole_member(JsonbContainer *object, const char *key, double most)
         value = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, NumericGetDatum(v.val.numeric)));
     if (!(value >= 0 && value <= most && value == floor(value)))
         BAD("Key \"%s\" must hold a whole number from 0 to %.0f.", key, most);
-    return (int64) value;
+    return (int64)value;
 }
 
 /* The digits of a number, or what a string says in its place. */
-static char *
-number_text(const JsonbValue *v, const char *key)
+static char *number_text(const JsonbValue *v, const char *key)
 {
     if (v->type == jbvNumeric)
         return DatumGetCString(DirectFunctionCall1(numeric_out, NumericGetDatum(v->val.numeric)));
@@ -177,8 +162,7 @@ number_text(const JsonbValue *v, const char *key)
     return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-static void
-check_number(const JsonbValue *v, const char *key, const char *text, const char *end, bool finite)
+static void check_number(const JsonbValue *v, const char *key, const char *text, const char *end, bool finite)
 {
     if (end == text || *end != '\0')
         BAD("Key \"%s\" must hold numbers.", key);
@@ -187,8 +171,7 @@ check_number(const JsonbValue *v, const char *key, const char *text, const char 
 }
 
 /* strtod and strtof round correctly, each to its own type; they read NaN, Infinity and -0 too. */
-static double
-read_float8(const JsonbValue *v, const char *key)
+static double read_float8(const JsonbValue *v, const char *key)
 {
     char *text = number_text(v, key);
     char *end;
@@ -199,8 +182,7 @@ read_float8(const JsonbValue *v, const char *key)
     return value;
 }
 
-static float
-read_float4(const JsonbValue *v, const char *key)
+static float read_float4(const JsonbValue *v, const char *key)
 {
     char *text = number_text(v, key);
     char *end;
@@ -212,8 +194,7 @@ read_float4(const JsonbValue *v, const char *key)
 }
 
 /* A list of exactly n members; -1: of any length. */
-static JsonbContainer *
-list_member(JsonbContainer *object, const char *key, int64 n)
+static JsonbContainer *list_member(JsonbContainer *object, const char *key, int64 n)
 {
     JsonbValue v = member(object, key);
 
@@ -221,21 +202,19 @@ list_member(JsonbContainer *object, const char *key, int64 n)
         BAD("Key \"%s\" must hold a list.", key);
     if (n >= 0 && JsonContainerSize(v.val.binary.data) != n)
         BAD("Key \"%s\" holds a list of %u where " INT64_FORMAT " are expected.", key,
-            (unsigned) JsonContainerSize(v.val.binary.data), n);
+            (unsigned)JsonContainerSize(v.val.binary.data), n);
     return v.val.binary.data;
 }
 
 /* Reads exactly n numbers into one of f and d. */
-static void
-read_values(JsonbContainer *object, const char *key, int64 n, float *f, double *d)
+static void read_values(JsonbContainer *object, const char *key, int64 n, float *f, double *d)
 {
     JsonbIterator *it = JsonbIteratorInit(list_member(object, key, n));
     JsonbValue v;
     int64 i = 0;
 
     JsonbIteratorNext(&it, &v, true);
-    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM)
-    {
+    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM) {
         if (f != NULL)
             f[i++] = read_float4(&v, key);
         else
@@ -243,19 +222,17 @@ read_values(JsonbContainer *object, const char *key, int64 n, float *f, double *
     }
 }
 
-static void
-only_keys(JsonbContainer *object, const char *const *keys)
+static void only_keys(JsonbContainer *object, const char *const *keys)
 {
     JsonbIterator *it = JsonbIteratorInit(object);
     JsonbValue v;
 
     JsonbIteratorNext(&it, &v, true);
-    while (JsonbIteratorNext(&it, &v, true) == WJB_KEY)
-    {
+    while (JsonbIteratorNext(&it, &v, true) == WJB_KEY) {
         const char *const *k = keys;
 
-        while (*k != NULL && (strlen(*k) != (size_t) v.val.string.len ||
-                              memcmp(*k, v.val.string.val, v.val.string.len) != 0))
+        while (*k != NULL &&
+               (strlen(*k) != (size_t)v.val.string.len || memcmp(*k, v.val.string.val, v.val.string.len) != 0))
             k++;
         if (*k == NULL)
             BAD("Key \"%s\" is unknown.", pnstrdup(v.val.string.val, v.val.string.len));
@@ -263,8 +240,7 @@ only_keys(JsonbContainer *object, const char *const *keys)
     }
 }
 
-static void
-read_array(lt_env *env, JsonbContainer *array, lt_model *m)
+static void read_array(lt_env *env, JsonbContainer *array, lt_model *m)
 {
     static const char *const keys[] = {"name", "rows", "cols", "type", "values", NULL};
     const char *name = text_member(array, "name");
@@ -288,33 +264,29 @@ read_array(lt_env *env, JsonbContainer *array, lt_model *m)
     read_values(array, "values", rows * cols, f, d);
 }
 
-static void
-read_arrays(lt_env *env, JsonbContainer *root, lt_model *m)
+static void read_arrays(lt_env *env, JsonbContainer *root, lt_model *m)
 {
     JsonbIterator *it = JsonbIteratorInit(list_member(root, "arrays", -1));
     JsonbValue v;
 
     JsonbIteratorNext(&it, &v, true);
-    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM)
-    {
+    while (JsonbIteratorNext(&it, &v, true) == WJB_ELEM) {
         if (v.type != jbvBinary || !JsonContainerIsObject(v.val.binary.data))
             BAD("Key \"arrays\" must hold a list of objects.");
         read_array(env, v.val.binary.data, m);
     }
 }
 
-static lt_link
-read_link(const char *name)
+static lt_link read_link(const char *name)
 {
-    for (int i = 0; i < (int) lengthof(link_names); i++)
+    for (int i = 0; i < (int)lengthof(link_names); i++)
         if (strcmp(link_names[i], name) == 0)
-            return (lt_link) i;
+            return (lt_link)i;
     BAD("Link \"%s\" is unknown.", name);
     return LT_LINK_IDENTITY; /* not reached */
 }
 
-void
-ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
+void ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
 {
     static const char *const keys[] = {"algorithm", "link", "features", "mean", "scale", "arrays", "fit", NULL};
     static const char *const fit_keys[] = {"rows", "epochs", "loss", "converged", NULL};
@@ -335,7 +307,7 @@ ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
     out->model.link = read_link(text_member(root, "link"));
     width = whole_member(root, "features", JB_CMASK);
     list_member(root, "mean", width);
-    out->model.design.row_dense = (int32_t) width;
+    out->model.design.row_dense = (int32_t)width;
     LTPG(env, lt_design_finish(env, &out->model.design));
     LTPG(env, lt_alloc(env, &out->mean, width, sizeof *out->mean, "the means"));
     LTPG(env, lt_alloc(env, &out->scale, width, sizeof *out->scale, "the scales"));
@@ -345,7 +317,7 @@ ltpg_predictor_from_json(lt_env *env, char *text, ltpg_predictor *out)
     fit = object_member(root, "fit");
     only_keys(fit, fit_keys);
     out->rows = whole_member(fit, "rows", 9007199254740992.0);
-    out->fit.epochs = (int) whole_member(fit, "epochs", INT32_MAX);
+    out->fit.epochs = (int)whole_member(fit, "epochs", INT32_MAX);
     v = member(fit, "loss");
     out->fit.loss = read_float8(&v, "loss");
     v = member(fit, "converged");

@@ -26,13 +26,11 @@ PG_FUNCTION_INFO_V1(longtail_recommend_all);
 PG_FUNCTION_INFO_V1(longtail_item_stats);
 
 /* Which arguments of the two forms of recommend are which. */
-typedef struct positions
-{
+typedef struct positions {
     int k, method, strength, exclude_seen, candidates, exclude;
 } positions;
 
-static ltpg_model *
-open_recommender(FunctionCallInfo fcinfo)
+static ltpg_model *open_recommender(FunctionCallInfo fcinfo)
 {
     ltpg_model *model;
 
@@ -43,19 +41,17 @@ open_recommender(FunctionCallInfo fcinfo)
     return model;
 }
 
-static int
-k_argument(FunctionCallInfo fcinfo, int n)
+static int k_argument(FunctionCallInfo fcinfo, int n)
 {
     if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 PG_ARGISNULL(n) ? errmsg("k must not be NULL") : errmsg("k must be at least 1, not %d", PG_GETARG_INT32(n))));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        PG_ARGISNULL(n) ? errmsg("k must not be NULL")
+                                        : errmsg("k must be at least 1, not %d", PG_GETARG_INT32(n))));
     return PG_GETARG_INT32(n);
 }
 
 /* The numbers of an array argument of items (any id type, or an untyped literal); unknown and NULL ones left out. */
-static int32 *
-items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const char *what, int64 *count)
+static int32 *items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const char *what, int64 *count)
 {
     Oid type = get_fn_expr_argtype(fcinfo->flinfo, n);
     Datum array = PG_GETARG_DATUM(n);
@@ -68,8 +64,7 @@ items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const ch
     int32 *items;
     int given;
 
-    if (type == UNKNOWNOID)
-    {
+    if (type == UNKNOWNOID) {
         Oid input, parameter;
 
         getTypeInputInfo(TEXTARRAYOID, &input, &parameter);
@@ -78,15 +73,13 @@ items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const ch
     }
     element = get_base_element_type(type);
     if (!OidIsValid(element))
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("%s must be an array of items, not %s", what, format_type_be(type))));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("%s must be an array of items, not %s", what, format_type_be(type))));
     get_typlenbyvalalign(element, &length, &by_value, &align);
     deconstruct_array(DatumGetArrayTypeP(array), element, length, by_value, align, &values, &nulls, &given);
     items = palloc(Max(given, 1) * sizeof *items);
     *count = 0;
-    for (int i = 0; i < given; i++)
-    {
+    for (int i = 0; i < given; i++) {
         int32 item = nulls[i] ? -1 : ltpg_model_item(model, values[i], element);
 
         if (item >= 0)
@@ -95,17 +88,15 @@ items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n, const ch
     return items;
 }
 
-static int
-compare_items(const void *a, const void *b)
+static int compare_items(const void *a, const void *b)
 {
-    int32 left = *(const int32 *) a, right = *(const int32 *) b;
+    int32 left = *(const int32 *)a, right = *(const int32 *)b;
 
     return (left > right) - (left < right);
 }
 
 /* Each candidate once. */
-static void
-take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_request *request)
+static void take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_request *request)
 {
     int32 *items;
     int64 count, kept = 0;
@@ -122,22 +113,19 @@ take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_requ
 }
 
 /* What is known of the user: number, live features, and live history where it is needed. */
-static void
-take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
+static void take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
 {
     ltpg_seen seen = {0};
     Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
     Datum user = PG_GETARG_DATUM(1);
 
     request->subject.user = -1;
-    if (PG_ARGISNULL(1))
-    {
+    if (PG_ARGISNULL(1)) {
         request->popularity_only = true;
         return;
     }
     request->subject.user = ltpg_model_user(model, user, type);
-    if (request->subject.user < 0)
-    {
+    if (request->subject.user < 0) {
         request->subject.features = ltpg_live_user(model, user, type);
         request->popularity_only = request->subject.features == NULL;
     }
@@ -147,31 +135,27 @@ take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_requ
     request->subject.n_history = seen.n;
 }
 
-static void
-exclude(uint8 *excluded, const int32 *items, int64 n)
+static void exclude(uint8 *excluded, const int32 *items, int64 n)
 {
     for (int64 i = 0; i < n; i++)
         excluded[items[i]] = 1;
 }
 
-static const char *
-segment_of(const ltpg_model *model, int32 item)
+static const char *segment_of(const ltpg_model *model, int32 item)
 {
     return lt_segment_names[model->recommender.popularity.segment[item]];
 }
 
 /* Rows out; item ids in the type of the result's first column. */
-static void
-put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_list *list)
+static void put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_list *list)
 {
     Oid type = TupleDescAttr(result->setDesc, 0)->atttypid;
 
-    for (int64 i = 0; i < list->n; i++)
-    {
+    for (int64 i = 0; i < list->n; i++) {
         int64_t length;
         const char *bytes = lt_dictionary_key(&model->bundle.items, list->item[i], &length);
         Datum value[5] = {ltpg_key_datum(model->bundle.item_id, bytes, length, type), Float8GetDatum(list->score[i]),
-                          Float8GetDatum(list->base[i]), Int32GetDatum((int32) i + 1),
+                          Float8GetDatum(list->base[i]), Int32GetDatum((int32)i + 1),
                           CStringGetTextDatum(segment_of(model, list->item[i]))};
         bool null[5] = {false};
 
@@ -179,8 +163,7 @@ put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_list *list)
     }
 }
 
-static Datum
-recommend(FunctionCallInfo fcinfo, positions at)
+static Datum recommend(FunctionCallInfo fcinfo, positions at)
 {
     ltpg_model *model = open_recommender(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
@@ -195,8 +178,7 @@ recommend(FunctionCallInfo fcinfo, positions at)
     if (exclude_seen)
         exclude(excluded, request.subject.history, request.subject.n_history);
     take_candidates(fcinfo, model, at.candidates, &request);
-    if (!PG_ARGISNULL(at.exclude))
-    {
+    if (!PG_ARGISNULL(at.exclude)) {
         int64 n;
         int32 *items = items_argument(fcinfo, model, at.exclude, "exclude", &n);
 
@@ -204,30 +186,29 @@ recommend(FunctionCallInfo fcinfo, positions at)
     }
     request.excluded = excluded;
     LTPG(env, lt_recommend(env, &model->recommender, &request, &list));
-    put_list((ReturnSetInfo *) fcinfo->resultinfo, model, &list);
-    return (Datum) 0;
+    put_list((ReturnSetInfo *)fcinfo->resultinfo, model, &list);
+    return (Datum)0;
 }
 
 /* recommend(model, user_id, k, method, strength, exclude_seen, candidates, exclude) */
-Datum
-longtail_recommend(PG_FUNCTION_ARGS)
+Datum longtail_recommend(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo, (positions){.k = 2, .method = 3, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
+    return recommend(fcinfo,
+                     (positions){.k = 2, .method = 3, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
 }
 
 /* recommend(model, user_id, k, item_type, strength, exclude_seen, candidates, exclude, method) */
-Datum
-longtail_recommend_typed(PG_FUNCTION_ARGS)
+Datum longtail_recommend_typed(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo, (positions){.k = 2, .method = 8, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
+    return recommend(fcinfo,
+                     (positions){.k = 2, .method = 8, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
 }
 
 /* recommend_all(model, k, method, strength, exclude_seen) */
-Datum
-longtail_recommend_all(PG_FUNCTION_ARGS)
+Datum longtail_recommend_all(PG_FUNCTION_ARGS)
 {
     ltpg_model *model = open_recommender(fcinfo);
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     lt_request request = {.k = k_argument(fcinfo, 1)};
@@ -238,8 +219,7 @@ longtail_recommend_all(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     request.method = ltpg_method_argument(fcinfo, model, 2, 3, &request.strength);
     request.excluded = excluded;
-    for (int32 user = 0; user < model->bundle.users.n; user++)
-    {
+    for (int32 user = 0; user < model->bundle.users.n; user++) {
         MemoryContext old = MemoryContextSwitchTo(memory);
         lt_env *user_env = ltpg_env(memory, 0);
         int64_t length;
@@ -251,15 +231,17 @@ longtail_recommend_all(PG_FUNCTION_ARGS)
         request.subject.user = user;
         request.subject.history = seen.col + seen.start[user];
         request.subject.n_history = seen.start[user + 1] - seen.start[user];
-        request.seed = (uint64) user;
+        request.seed = (uint64)user;
         if (exclude_seen)
             exclude(excluded, request.subject.history, request.subject.n_history);
         LTPG(user_env, lt_recommend(user_env, &model->recommender, &request, &list));
-        for (int64 i = 0; i < list.n; i++)
-        {
-            Datum value[6] = {user_id, CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
-                              Float8GetDatum(list.score[i]), Float8GetDatum(list.base[i]),
-                              Int32GetDatum((int32) i + 1), CStringGetTextDatum(segment_of(model, list.item[i]))};
+        for (int64 i = 0; i < list.n; i++) {
+            Datum value[6] = {user_id,
+                              CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
+                              Float8GetDatum(list.score[i]),
+                              Float8GetDatum(list.base[i]),
+                              Int32GetDatum((int32)i + 1),
+                              CStringGetTextDatum(segment_of(model, list.item[i]))};
             bool null[6] = {false};
 
             tuplestore_putvalues(result->setResult, result->setDesc, value, null);
@@ -269,20 +251,18 @@ longtail_recommend_all(PG_FUNCTION_ARGS)
         MemoryContextSwitchTo(old);
         MemoryContextReset(memory);
     }
-    return (Datum) 0;
+    return (Datum)0;
 }
 
 /* item_stats(model) */
-Datum
-longtail_item_stats(PG_FUNCTION_ARGS)
+Datum longtail_item_stats(PG_FUNCTION_ARGS)
 {
     ltpg_model *model = open_recommender(fcinfo);
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     const lt_popularity *p = &model->recommender.popularity;
 
     InitMaterializedSRF(fcinfo, 0);
-    for (int32 item = 0; item < p->items; item++)
-    {
+    for (int32 item = 0; item < p->items; item++) {
         Datum value[5] = {CStringGetTextDatum(ltpg_model_item_text(model, item)), Float8GetDatum(p->count[item]),
                           Int32GetDatum(p->rank[item]), CStringGetTextDatum(segment_of(model, item)),
                           Float8GetDatum(p->novelty[item])};
@@ -291,5 +271,5 @@ longtail_item_stats(PG_FUNCTION_ARGS)
         CHECK_FOR_INTERRUPTS();
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);
     }
-    return (Datum) 0;
+    return (Datum)0;
 }

@@ -23,15 +23,13 @@ PG_FUNCTION_INFO_V1(longtail_rerank);
 PG_FUNCTION_INFO_V1(longtail_rerank_methods);
 
 /* (score float8, popularity float8, strength float8) */
-Datum
-longtail_boost(PG_FUNCTION_ARGS)
+Datum longtail_boost(PG_FUNCTION_ARGS)
 {
     double strength = PG_GETARG_FLOAT8(2);
 
     if (!(strength >= 0 && isfinite(strength)))
         ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("strength is %s", float8out_internal(strength)),
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("strength is %s", float8out_internal(strength)),
                  errdetail("It must be finite and not negative.")));
     PG_RETURN_FLOAT8(lt_boost(PG_GETARG_FLOAT8(0), PG_GETARG_FLOAT8(1), strength));
 }
@@ -41,28 +39,24 @@ longtail_boost(PG_FUNCTION_ARGS)
 /* Arguments of longtail.rerank, in order. */
 enum { ITEMS, SCORES, K, METHOD, STRENGTH, POPULARITY, MODEL, USER_ID, OPTIONS };
 
-typedef struct item_list
-{
+typedef struct item_list {
     int n;
     Datum *item;
     Oid type;
 } item_list;
 
-static void
-refuse_null(FunctionCallInfo fcinfo, int at, const char *what)
+static void refuse_null(FunctionCallInfo fcinfo, int at, const char *what)
 {
     if (PG_ARGISNULL(at))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", what)));
 }
 
-typedef struct hashed_item
-{
+typedef struct hashed_item {
     uint32 hash;
     int at;
 } hashed_item;
 
-static int
-compare_hashed(const void *a, const void *b)
+static int compare_hashed(const void *a, const void *b)
 {
     const hashed_item *x = a, *y = b;
 
@@ -71,22 +65,18 @@ compare_hashed(const void *a, const void *b)
     return x->at - y->at;
 }
 
-static void
-refuse_duplicates(const item_list *list, Oid collation)
+static void refuse_duplicates(const item_list *list, Oid collation)
 {
     TypeCacheEntry *type = lookup_type_cache(list->type, TYPECACHE_HASH_PROC_FINFO | TYPECACHE_EQ_OPR_FINFO);
     hashed_item *hashed = palloc(Max(list->n, 1) * sizeof *hashed);
 
     if (!OidIsValid(type->hash_proc_finfo.fn_oid) || !OidIsValid(type->eq_opr_finfo.fn_oid))
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_FUNCTION),
-                 errmsg("items of type %s cannot be told apart", format_type_be(list->type)),
-                 errdetail("The type has no hash function."),
-                 errhint("Cast the items to text.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FUNCTION),
+                        errmsg("items of type %s cannot be told apart", format_type_be(list->type)),
+                        errdetail("The type has no hash function."), errhint("Cast the items to text.")));
     if (!OidIsValid(collation))
         collation = type->typcollation;
-    for (int i = 0; i < list->n; i++)
-    {
+    for (int i = 0; i < list->n; i++) {
         hashed[i].hash = DatumGetUInt32(FunctionCall1Coll(&type->hash_proc_finfo, collation, list->item[i]));
         hashed[i].at = i;
     }
@@ -94,23 +84,20 @@ refuse_duplicates(const item_list *list, Oid collation)
     for (int i = 0; i < list->n; i++)
         for (int j = i + 1; j < list->n && hashed[j].hash == hashed[i].hash; j++)
             if (DatumGetBool(FunctionCall2Coll(&type->eq_opr_finfo, collation, list->item[hashed[i].at],
-                                               list->item[hashed[j].at])))
-            {
+                                               list->item[hashed[j].at]))) {
                 Oid output;
                 bool varlena;
 
                 getTypeOutputInfo(list->type, &output, &varlena);
-                ereport(ERROR,
-                        (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                         errmsg("item \"%s\" is in the list twice",
-                                OidOutputFunctionCall(output, list->item[hashed[i].at])),
-                         errdetail("It is at positions %d and %d.", hashed[i].at + 1, hashed[j].at + 1)));
+                ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                                errmsg("item \"%s\" is in the list twice",
+                                       OidOutputFunctionCall(output, list->item[hashed[i].at])),
+                                errdetail("It is at positions %d and %d.", hashed[i].at + 1, hashed[j].at + 1)));
             }
     pfree(hashed);
 }
 
-static item_list
-read_items(ArrayType *array, Oid collation)
+static item_list read_items(ArrayType *array, Oid collation)
 {
     item_list list = {.type = ARR_ELEMTYPE(array)};
     int null_at;
@@ -128,30 +115,25 @@ read_items(ArrayType *array, Oid collation)
     return list;
 }
 
-static const float8 *
-read_numbers(ArrayType *array, const char *what, int n_items)
+static const float8 *read_numbers(ArrayType *array, const char *what, int n_items)
 {
     int n;
     const float8 *value = ltpg_float8s(array, what, &n);
 
     if (n != n_items)
-        ereport(ERROR,
-                (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-                 errmsg("items and %s differ in length", what),
-                 errdetail("items has %d elements, %s has %d.", n_items, what, n)));
+        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("items and %s differ in length", what),
+                        errdetail("items has %d elements, %s has %d.", n_items, what, n)));
     for (int i = 0; i < n; i++)
         if (!isfinite(value[i]))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("%s[%d] is %s", what, i + 1, float8out_internal(value[i]))));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("%s[%d] is %s", what, i + 1, float8out_internal(value[i]))));
     return value;
 }
 
 /* ---- options ---- */
 
 /* The method's own options; the seed; and the shares that make segments of the popularity given. */
-static lt_options
-read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool popularity_given)
+static lt_options read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool popularity_given)
 {
     static const char *const common[] = {"seed", "head_share", "tail_share"};
     lt_option *spec = palloc((method->n_options + lengthof(common)) * sizeof *spec);
@@ -173,26 +155,23 @@ read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool po
 /* ---- rerank ---- */
 
 /* Popularity and segments from the counts given with the call. */
-static void
-use_given_popularity(lt_env *env, const lt_options *o, const float8 *count, lt_rerank_input *in)
+static void use_given_popularity(lt_env *env, const lt_options *o, const float8 *count, lt_rerank_input *in)
 {
     lt_popularity popularity;
 
     for (int64 i = 0; i < in->n; i++)
         if (count[i] < 0)
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                     errmsg("popularity[%d] is %s", (int) i + 1, float8out_internal(count[i])),
-                     errdetail("Popularity is a number of interactions.")));
-    LTPG(env, lt_popularity_build(env, count, (int32_t) in->n, lt_option_float(o, "head_share"),
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("popularity[%d] is %s", (int)i + 1, float8out_internal(count[i])),
+                            errdetail("Popularity is a number of interactions.")));
+    LTPG(env, lt_popularity_build(env, count, (int32_t)in->n, lt_option_float(o, "head_share"),
                                   lt_option_float(o, "tail_share"), &popularity));
     in->popularity = count;
     in->segment = popularity.segment;
 }
 
 /* Popularity and segments from the model; an item it does not know is of the tail. */
-static void
-use_model_popularity(lt_env *env, const ltpg_model *model, const item_list *list, lt_rerank_input *in)
+static void use_model_popularity(lt_env *env, const ltpg_model *model, const item_list *list, lt_rerank_input *in)
 {
     const lt_popularity *known = &model->recommender.popularity;
     double *popularity;
@@ -200,8 +179,7 @@ use_model_popularity(lt_env *env, const ltpg_model *model, const item_list *list
 
     LTPG(env, lt_alloc(env, &popularity, list->n, sizeof *popularity, "the items' popularity"));
     LTPG(env, lt_alloc(env, &segment, list->n, sizeof *segment, "the items' segments"));
-    for (int i = 0; i < list->n; i++)
-    {
+    for (int i = 0; i < list->n; i++) {
         int32 item = ltpg_model_item(model, list->item[i], list->type);
 
         popularity[i] = item >= 0 ? known->count[item] : 0;
@@ -211,17 +189,14 @@ use_model_popularity(lt_env *env, const ltpg_model *model, const item_list *list
     in->segment = segment;
 }
 
-static ltpg_model *
-open_model(FunctionCallInfo fcinfo)
+static ltpg_model *open_model(FunctionCallInfo fcinfo)
 {
     ltpg_model *model;
 
-    if (PG_ARGISNULL(MODEL))
-    {
+    if (PG_ARGISNULL(MODEL)) {
         if (!PG_ARGISNULL(USER_ID))
-            ereport(ERROR,
-                    (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_id is given without a model"),
-                     errhint("Give model => the name of a trained model that knows the user.")));
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_id is given without a model"),
+                            errhint("Give model => the name of a trained model that knows the user.")));
         return NULL;
     }
     model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(MODEL)));
@@ -229,18 +204,16 @@ open_model(FunctionCallInfo fcinfo)
     return model;
 }
 
-static void
-put_list(FunctionCallInfo fcinfo, const item_list *list, const lt_rerank_input *in, const int32_t *chosen,
-         const double *value, int64 n_chosen)
+static void put_list(FunctionCallInfo fcinfo, const item_list *list, const lt_rerank_input *in, const int32_t *chosen,
+                     const double *value, int64 n_chosen)
 {
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
 
     InitMaterializedSRF(fcinfo, 0);
-    for (int64 i = 0; i < n_chosen; i++)
-    {
+    for (int64 i = 0; i < n_chosen; i++) {
         int32_t at = chosen[i];
         Datum values[5] = {list->item[at], Float8GetDatum(value[i]), Float8GetDatum(in->score[at]),
-                           Int32GetDatum((int32) i + 1)};
+                           Int32GetDatum((int32)i + 1)};
         bool nulls[5] = {false};
 
         nulls[4] = in->segment == NULL;
@@ -250,8 +223,7 @@ put_list(FunctionCallInfo fcinfo, const item_list *list, const lt_rerank_input *
     }
 }
 
-Datum
-longtail_rerank(PG_FUNCTION_ARGS)
+Datum longtail_rerank(PG_FUNCTION_ARGS)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_cache_memory);
     lt_rerank_input in = {0};
@@ -265,15 +237,13 @@ longtail_rerank(PG_FUNCTION_ARGS)
 
     refuse_null(fcinfo, K, "k");
     if (PG_GETARG_INT32(K) < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
-                 errdetail("It must be at least 1.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
+                        errdetail("It must be at least 1.")));
     model = open_model(fcinfo);
     method = ltpg_method_argument(fcinfo, model, METHOD, STRENGTH, &in.strength);
-    options = read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS),
-                           !PG_ARGISNULL(POPULARITY));
-    if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES))
-    {
+    options =
+        read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS), !PG_ARGISNULL(POPULARITY));
+    if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES)) {
         InitMaterializedSRF(fcinfo, 0); /* array_agg over no rows */
         PG_RETURN_NULL();
     }
@@ -284,11 +254,10 @@ longtail_rerank(PG_FUNCTION_ARGS)
     in.n = list.n;
     in.score = read_numbers(PG_GETARG_ARRAYTYPE_P(SCORES), "scores", list.n);
     in.k = PG_GETARG_INT32(K);
-    in.seed = (uint64_t) lt_option_int(&options, "seed");
+    in.seed = (uint64_t)lt_option_int(&options, "seed");
     in.options = &options;
     if (!PG_ARGISNULL(POPULARITY))
-        use_given_popularity(env, &options,
-                             read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
+        use_given_popularity(env, &options, read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
     else if (model != NULL)
         use_model_popularity(env, model, &list, &in);
     else if (method->needs_popularity || method->needs_segment)
@@ -297,8 +266,7 @@ longtail_rerank(PG_FUNCTION_ARGS)
                  errmsg("rerank method \"%s\" needs the items' popularity", method->name),
                  errhint("Give popularity => an array of each item's number of interactions, or model => the name "
                          "of a trained model.")));
-    if (!PG_ARGISNULL(USER_ID))
-    {
+    if (!PG_ARGISNULL(USER_ID)) {
         ltpg_seen seen = ltpg_live_seen(model, PG_GETARG_DATUM(USER_ID), get_fn_expr_argtype(fcinfo->flinfo, USER_ID));
 
         lt_taste(&model->recommender.popularity, seen.item, seen.n, in.user_taste);
@@ -312,8 +280,7 @@ longtail_rerank(PG_FUNCTION_ARGS)
 
 /* ---- rerank_methods ---- */
 
-static Datum
-option_names(const lt_reranker *method)
+static Datum option_names(const lt_reranker *method)
 {
     Datum *names = palloc((method->n_options + 1) * sizeof *names);
 
@@ -322,18 +289,15 @@ option_names(const lt_reranker *method)
     return PointerGetDatum(construct_array(names, method->n_options, TEXTOID, -1, false, TYPALIGN_INT));
 }
 
-Datum
-longtail_rerank_methods(PG_FUNCTION_ARGS)
+Datum longtail_rerank_methods(PG_FUNCTION_ARGS)
 {
-    ReturnSetInfo *result = (ReturnSetInfo *) fcinfo->resultinfo;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
 
     InitMaterializedSRF(fcinfo, 0);
-    for (int i = 0; lt_rerankers[i] != NULL; i++)
-    {
+    for (int i = 0; lt_rerankers[i] != NULL; i++) {
         const lt_reranker *m = lt_rerankers[i];
-        Datum values[5] = {CStringGetTextDatum(m->name), CStringGetTextDatum(m->help),
-                           Float8GetDatum(m->max_strength), BoolGetDatum(m->needs_popularity || m->needs_segment),
-                           option_names(m)};
+        Datum values[5] = {CStringGetTextDatum(m->name), CStringGetTextDatum(m->help), Float8GetDatum(m->max_strength),
+                           BoolGetDatum(m->needs_popularity || m->needs_segment), option_names(m)};
         bool nulls[5] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);

@@ -28,8 +28,7 @@ PG_FUNCTION_INFO_V1(longtail_train);
 PG_FUNCTION_INFO_V1(longtail_retrain);
 
 /* What a training works with. */
-typedef struct training
-{
+typedef struct training {
     lt_env *env;
     ltpg_definition *definition;
     const lt_algorithm *algorithm;
@@ -43,50 +42,40 @@ typedef struct training
 
 /* ---- checking ---- */
 
-static const lt_algorithm *
-find_algorithm(const char *name)
+static const lt_algorithm *find_algorithm(const char *name)
 {
     const lt_algorithm *algorithm = lt_algorithm_find(name);
 
     if (algorithm == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("unknown algorithm \"%s\"", name),
-                 errhint("SELECT name, description FROM longtail.algorithms() lists them.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown algorithm \"%s\"", name),
+                        errhint("SELECT name, description FROM longtail.algorithms() lists them.")));
     return algorithm;
 }
 
-static void
-check_definition(const ltpg_definition *d, const lt_algorithm *algorithm)
+static void check_definition(const ltpg_definition *d, const lt_algorithm *algorithm)
 {
     bool recommender = d->user_column != NULL && d->item_column != NULL;
 
     if (d->name[0] == '\0')
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a model's name cannot be empty")));
     if ((d->user_column != NULL) != (d->item_column != NULL))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("user_column and item_column go together"),
-                 errhint("Give both for a recommender, neither for a model of the rows themselves.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("user_column and item_column go together"),
+                        errhint("Give both for a recommender, neither for a model of the rows themselves.")));
     if (!recommender && d->label_column == NULL)
         ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("there is nothing to learn without label_column"),
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("there is nothing to learn without label_column"),
                  errhint("Give label_column, or user_column and item_column for implicit feedback.")));
     if (!recommender && (OidIsValid(d->user_features) || OidIsValid(d->item_features)))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("user_features and item_features need user_column and item_column")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("user_features and item_features need user_column and item_column")));
     if (recommender ? !algorithm->recommender : !algorithm->supervised)
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 recommender ? errmsg("algorithm \"%s\" does not recommend", algorithm->name)
-                             : errmsg("algorithm \"%s\" needs user_column and item_column", algorithm->name)));
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        recommender ? errmsg("algorithm \"%s\" does not recommend", algorithm->name)
+                                    : errmsg("algorithm \"%s\" needs user_column and item_column", algorithm->name)));
 }
 
 /* True when the relation has an index whose first column this is, or is not one that can have indexes. */
-static bool
-has_index_led_by(Oid relation, const char *column)
+static bool has_index_led_by(Oid relation, const char *column)
 {
     char kind = get_rel_relkind(relation);
     AttrNumber number = get_attnum(relation, column);
@@ -97,13 +86,12 @@ has_index_led_by(Oid relation, const char *column)
     if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW && kind != RELKIND_PARTITIONED_TABLE)
         return true;
     r = table_open(relation, AccessShareLock);
-    foreach (cell, RelationGetIndexList(r))
-    {
+    foreach (cell, RelationGetIndexList(r)) {
         HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
 
         if (!HeapTupleIsValid(tuple))
             continue;
-        found |= ((Form_pg_index) GETSTRUCT(tuple))->indkey.values[0] == number;
+        found |= ((Form_pg_index)GETSTRUCT(tuple))->indkey.values[0] == number;
         ReleaseSysCache(tuple);
     }
     table_close(r, AccessShareLock);
@@ -111,23 +99,20 @@ has_index_led_by(Oid relation, const char *column)
 }
 
 /* Serving reads a user's rows: say so when that would be a scan of the whole table. */
-static void
-advise_index(Oid relation, const char *column)
+static void advise_index(Oid relation, const char *column)
 {
     if (OidIsValid(relation) && !has_index_led_by(relation, column))
-        ereport(NOTICE,
-                (errmsg("recommending reads a user's rows of %s and finds no index led by \"%s\"",
-                        ltpg_relation_name(relation, "source"), column),
-                 errhint("CREATE INDEX ON %s (%s);", ltpg_relation_name(relation, "source"),
-                         quote_identifier(column))));
+        ereport(NOTICE, (errmsg("recommending reads a user's rows of %s and finds no index led by \"%s\"",
+                                ltpg_relation_name(relation, "source"), column),
+                         errhint("CREATE INDEX ON %s (%s);", ltpg_relation_name(relation, "source"),
+                                 quote_identifier(column))));
 }
 
 /*
  * What a purchase alone has, its price or quantity, fits the item bought and no sampled negative. A model learns that
  * instead of who buys what; it happens to whoever gives a table of purchases and leaves no column out.
  */
-static void
-advise_features(const ltpg_definition *d, const lt_bundle *bundle)
+static void advise_features(const ltpg_definition *d, const lt_bundle *bundle)
 {
     const lt_encoder *rows = &bundle->row_encoder;
     StringInfoData names, excluded;
@@ -136,8 +121,7 @@ advise_features(const ltpg_definition *d, const lt_bundle *bundle)
         return;
     initStringInfo(&names);
     initStringInfo(&excluded);
-    for (int i = 0; i < rows->n_features; i++)
-    {
+    for (int i = 0; i < rows->n_features; i++) {
         appendStringInfo(&names, "%s\"%s\"", i == 0 ? "" : ", ", rows->feature[i].name);
         appendStringInfo(&excluded, "%s\"-%s\"", i == 0 ? "" : ", ", rows->feature[i].name);
     }
@@ -149,14 +133,12 @@ advise_features(const ltpg_definition *d, const lt_bundle *bundle)
 /* ---- training ---- */
 
 /* Lists of options "features" and "categorical" that name no column are mistakes. */
-static void
-check_names_used(const training *t, const char *option)
+static void check_names_used(const training *t, const char *option)
 {
     const lt_value *list = lt_option_value(&t->options, option);
     const lt_encoder *encoders[] = {&t->bundle.row_encoder, &t->bundle.user_encoder, &t->bundle.item_encoder};
 
-    for (int i = 0; i < list->n; i++)
-    {
+    for (int i = 0; i < list->n; i++) {
         const char *name = list->names[i];
         bool found = name[0] == '-' && strcmp(option, "features") == 0;
 
@@ -164,15 +146,13 @@ check_names_used(const training *t, const char *option)
             for (int f = 0; f < encoders[e]->n_features; f++)
                 found |= strcmp(encoders[e]->feature[f].name, name) == 0;
         if (!found)
-            ereport(ERROR,
-                    (errcode(ERRCODE_UNDEFINED_COLUMN),
-                     errmsg("option \"%s\" names \"%s\", which is no feature column", option, name),
-                     errhint("Columns with a role, ids and columns that do not exist cannot be features.")));
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                            errmsg("option \"%s\" names \"%s\", which is no feature column", option, name),
+                            errhint("Columns with a role, ids and columns that do not exist cannot be features.")));
     }
 }
 
-static void
-read_data(training *t)
+static void read_data(training *t)
 {
     ltpg_reading reading;
 
@@ -190,13 +170,13 @@ read_data(training *t)
                 (errcode(ERRCODE_NO_DATA_FOUND),
                  errmsg("there are no rows to train on in %s", ltpg_relation_name(t->definition->source, "source")),
                  reading.rows_skipped > 0
-                     ? errdetail(INT64_FORMAT " row(s) were skipped: NULL ids, labels, weights or times, or invalid numbers.",
+                     ? errdetail(INT64_FORMAT
+                                 " row(s) were skipped: NULL ids, labels, weights or times, or invalid numbers.",
                                  reading.rows_skipped)
                      : 0));
 }
 
-static void
-fit(training *t)
+static void fit(training *t)
 {
     ltpg_progress_phase(t->progress, "training");
     t->bundle.model.algorithm = t->algorithm;
@@ -207,23 +187,21 @@ fit(training *t)
     t->result.features = t->bundle.model.design.dense + t->bundle.model.design.sparse;
 }
 
-static void
-validate(training *t)
+static void validate(training *t)
 {
     lt_recommender recommender;
 
     ltpg_progress_phase(t->progress, "validating");
     LTPG(t->env, lt_recommender_init(t->env, &recommender, &t->bundle));
-    LTPG(t->env, lt_validate(t->env, &recommender, &t->dataset, &t->options, &t->result.metric,
-                             &t->result.metric_value));
+    LTPG(t->env,
+         lt_validate(t->env, &recommender, &t->dataset, &t->options, &t->result.metric, &t->result.metric_value));
 }
 
 /*
  * The active version's figure on this training's validation part, read and encoded as that version does.  False when it
  * cannot read the source as it is now.
  */
-static bool
-validate_active(training *t, double *value)
+static bool validate_active(training *t, double *value)
 {
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail comparison", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
@@ -236,10 +214,9 @@ validate_active(training *t, double *value)
     ltpg_progress_phase(t->progress, "comparing");
     readable = active->bundle.label_kind == t->bundle.label_kind &&
                ltpg_can_read(t->definition, t->definition->source, &active->bundle);
-    if (readable)
-    {
-        ltpg_read_frozen(env, t->definition, t->definition->source, &t->options, &active->bundle, active->env,
-                         &dataset, &reading);
+    if (readable) {
+        ltpg_read_frozen(env, t->definition, t->definition->source, &t->options, &active->bundle, active->env, &dataset,
+                         &reading);
         LTPG(env, lt_validate(env, &active->recommender, &dataset, &t->options, &t->result.metric, value));
     }
     MemoryContextSwitchTo(old);
@@ -251,16 +228,14 @@ validate_active(training *t, double *value)
  * Promote or not, and why, in words for longtail.model_versions.  What was asked to be compared and cannot be is held
  * back: a night that lost rows, columns or the sense of its ids must not reach the users.
  */
-static void
-decide(training *t, bool new_definition, bool has_active)
+static void decide(training *t, bool new_definition, bool has_active)
 {
     ltpg_training *r = &t->result;
     double tolerance = lt_option_float(&t->options, "promote_tolerance");
     double slack;
 
     r->active_value = NAN;
-    if (lt_option_is(&t->options, "promote", "never"))
-    {
+    if (lt_option_is(&t->options, "promote", "never")) {
         r->promoted = false;
         r->decision = "not promoted: option promote is never";
         return;
@@ -274,36 +249,28 @@ decide(training *t, bool new_definition, bool has_active)
         r->decision = "promoted: option promote is always";
     else if (lt_option_is(&t->options, "split", "none") || lt_option_float(&t->options, "validation_fraction") == 0)
         r->decision = "promoted: no validation part to compare on was asked for";
-    else if (isnan(r->metric_value))
-    {
+    else if (isnan(r->metric_value)) {
         r->promoted = false;
         r->decision = "not promoted: the rows leave no validation part to compare on";
-    }
-    else if (!validate_active(t, &r->active_value))
-    {
+    } else if (!validate_active(t, &r->active_value)) {
         r->promoted = false;
         r->decision = "not promoted: the active version cannot be compared, for columns it was trained on are gone or"
                       " of another kind";
-    }
-    else if (isnan(r->active_value))
-    {
+    } else if (isnan(r->active_value)) {
         r->promoted = false;
         r->decision = "not promoted: the active version gives no figure on the validation part";
-    }
-    else
-    {
+    } else {
         slack = tolerance * fabs(r->active_value);
         r->promoted = lt_metric_higher_is_better(r->metric) ? r->metric_value >= r->active_value - slack
                                                             : r->metric_value <= r->active_value + slack;
-        r->decision = psprintf("%s: %s %.6g, active version %.6g on the same rows, tolerance %g",
-                               r->promoted ? "promoted" : "not promoted", r->metric, r->metric_value,
-                               r->active_value, tolerance);
+        r->decision =
+            psprintf("%s: %s %.6g, active version %.6g on the same rows, tolerance %g",
+                     r->promoted ? "promoted" : "not promoted", r->metric, r->metric_value, r->active_value, tolerance);
     }
 }
 
 /* The next example that says a user has an item: a positive one, or any rating. */
-static int64
-next_had(const lt_dataset *data, const lt_examples *ex, int64 at)
+static int64 next_had(const lt_dataset *data, const lt_examples *ex, int64 at)
 {
     while (at < ex->n && data->label_kind != LT_LABEL_REAL && ex->label[at] <= 0)
         at++;
@@ -311,8 +278,7 @@ next_had(const lt_dataset *data, const lt_examples *ex, int64 at)
 }
 
 /* What users had, in training or held out: both parts are in order of user, then item. */
-static lt_pairs
-all_seen(training *t)
+static lt_pairs all_seen(training *t)
 {
     const lt_examples *part[2] = {&t->dataset.train, &t->dataset.validation};
     int64 at[2] = {next_had(&t->dataset, part[0], 0), next_had(&t->dataset, part[1], 0)};
@@ -320,16 +286,14 @@ all_seen(training *t)
     int32 user = 0;
     int64 n = 0;
 
-    LTPG(t->env, lt_alloc(t->env, &seen.start, (size_t) seen.rows + 1, sizeof(int64_t), "the seen items"));
-    LTPG(t->env, lt_alloc(t->env, &seen.col, (size_t) (part[0]->n + part[1]->n), sizeof(int32_t), "the seen items"));
-    while (at[0] < part[0]->n || at[1] < part[1]->n)
-    {
+    LTPG(t->env, lt_alloc(t->env, &seen.start, (size_t)seen.rows + 1, sizeof(int64_t), "the seen items"));
+    LTPG(t->env, lt_alloc(t->env, &seen.col, (size_t)(part[0]->n + part[1]->n), sizeof(int32_t), "the seen items"));
+    while (at[0] < part[0]->n || at[1] < part[1]->n) {
         int from = at[0] >= part[0]->n;
         const lt_examples *ex;
         int64 i;
 
-        if (at[0] < part[0]->n && at[1] < part[1]->n)
-        {
+        if (at[0] < part[0]->n && at[1] < part[1]->n) {
             int32 u[2] = {part[0]->user[at[0]], part[1]->user[at[1]]};
 
             from = u[1] < u[0] || (u[1] == u[0] && part[1]->item[at[1]] < part[0]->item[at[0]]);
@@ -347,8 +311,7 @@ all_seen(training *t)
     return seen;
 }
 
-static int
-store(training *t, bool new_definition)
+static int store(training *t, bool new_definition)
 {
     lt_writer model, seen;
     ltpg_part parts[2];
@@ -359,8 +322,7 @@ store(training *t, bool new_definition)
     lt_bundle_write(&model, &t->bundle);
     LTPG(t->env, model.status);
     parts[0] = (ltpg_part){"model", model.bytes, model.n};
-    if (lt_bundle_is_recommender(&t->bundle))
-    {
+    if (lt_bundle_is_recommender(&t->bundle)) {
         lt_pairs had = all_seen(t);
 
         lt_writer_init(t->env, &seen);
@@ -373,8 +335,7 @@ store(training *t, bool new_definition)
     return ltpg_catalog_store(t->definition, new_definition, &t->result, parts, n_parts);
 }
 
-static Datum
-result_row(FunctionCallInfo fcinfo, const training *t, int version)
+static Datum result_row(FunctionCallInfo fcinfo, const training *t, int version)
 {
     const ltpg_training *r = &t->result;
     bool recommender = r->users >= 0;
@@ -404,8 +365,8 @@ result_row(FunctionCallInfo fcinfo, const training *t, int version)
 }
 
 /* Everything from a checked definition on. given: options laid over the definition's for this version, or NULL. */
-static Datum
-run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bool new_definition, bool has_active)
+static Datum run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bool new_definition,
+                 bool has_active)
 {
     training t = {.definition = definition};
     instr_time start, end;
@@ -417,8 +378,7 @@ run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bo
     LTPG(t.env, lt_options_init(t.env, &t.options, t.algorithm->options, t.algorithm->n_options));
     ltpg_options_set(t.env, &t.options, definition->options);
     t.result.options = definition->options;
-    if (given != NULL)
-    {
+    if (given != NULL) {
         ltpg_options_set(t.env, &t.options, given);
         t.result.options = DatumGetJsonbP(
             DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(definition->options), JsonbPGetDatum(given)));
@@ -437,8 +397,7 @@ run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bo
     ltpg_progress_end(t.progress);
     if (has_active && !new_definition)
         ereport(NOTICE, (errmsg("model \"%s\" version %d %s", definition->name, version, t.result.decision)));
-    if (lt_bundle_is_recommender(&t.bundle) && new_definition)
-    {
+    if (lt_bundle_is_recommender(&t.bundle) && new_definition) {
         advise_features(definition, &t.bundle);
         advise_index(definition->source, definition->user_column);
         if (OidIsValid(definition->user_features))
@@ -448,29 +407,25 @@ run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bo
     return result_row(fcinfo, &t, version);
 }
 
-static const char *
-text_argument(FunctionCallInfo fcinfo, int n, const char *name)
+static const char *text_argument(FunctionCallInfo fcinfo, int n, const char *name)
 {
     if (PG_ARGISNULL(n))
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
     return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
-static const char *
-name_argument(FunctionCallInfo fcinfo, int n)
+static const char *name_argument(FunctionCallInfo fcinfo, int n)
 {
     return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
 }
 
-static Oid
-relation_argument(FunctionCallInfo fcinfo, int n)
+static Oid relation_argument(FunctionCallInfo fcinfo, int n)
 {
     return PG_ARGISNULL(n) ? InvalidOid : PG_GETARG_OID(n);
 }
 
 /* train(model, source, algorithm, user, item, label, weight, time, user_features, item_features, options) */
-Datum
-longtail_train(PG_FUNCTION_ARGS)
+Datum longtail_train(PG_FUNCTION_ARGS)
 {
     ltpg_definition *d = palloc0(sizeof *d);
     ltpg_version found;
@@ -489,10 +444,8 @@ longtail_train(PG_FUNCTION_ARGS)
     d->user_features = relation_argument(fcinfo, 8);
     d->item_features = relation_argument(fcinfo, 9);
     if (PG_ARGISNULL(10))
-        ereport(ERROR,
-                (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-                 errmsg("options must not be NULL"),
-                 errhint("'{}' takes every default.")));
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("options must not be NULL"),
+                        errhint("'{}' takes every default.")));
     d->options = PG_GETARG_JSONB_P(10);
     /* Before the work: whoever may not replace the model need not wait to be told. */
     ltpg_catalog_find(d->name, LTPG_NO_VERSION, LTPG_OWN, true, &found);
@@ -500,14 +453,13 @@ longtail_train(PG_FUNCTION_ARGS)
 }
 
 /* retrain(model, options) */
-Datum
-longtail_retrain(PG_FUNCTION_ARGS)
+Datum longtail_retrain(PG_FUNCTION_ARGS)
 {
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     ltpg_version found;
 
     PreventCommandIfReadOnly("longtail.retrain()");
     ltpg_catalog_find(name, LTPG_NO_VERSION, LTPG_OWN, false, &found);
-    PG_RETURN_DATUM(
-        run(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false, found.version > 0));
+    PG_RETURN_DATUM(run(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false,
+                        found.version > 0));
 }

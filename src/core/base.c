@@ -64,8 +64,8 @@ lt_status lt_alloc(lt_env *env, void *out, size_t count, size_t size, const char
         return lt_fail(env, LT_NO_MEMORY, "%s would take more memory than can be addressed", what);
     if (env->budget != 0 && (bytes > env->budget || env->used > env->budget - bytes)) {
         lt_fail(env, LT_NO_MEMORY, "not enough memory for %s", what);
-        return lt_fail_detail(env, "%zu kB are needed on top of %zu kB in use; the limit is %zu kB.",
-                              bytes / 1024 + 1, env->used / 1024, env->budget / 1024);
+        return lt_fail_detail(env, "%zu kB are needed on top of %zu kB in use; the limit is %zu kB.", bytes / 1024 + 1,
+                              env->used / 1024, env->budget / 1024);
     }
     base = env->alloc(env->context, bytes + 2 * LT_ALIGN);
     if (base == NULL) {

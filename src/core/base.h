@@ -49,8 +49,8 @@ typedef struct lt_env {
     void (*release)(void *context, void *pointer);
     /* Cheap; polled at least every few milliseconds of work. It may also not return at all (the server throws). */
     bool (*cancelled)(void *context);
-    void (*log)(void *context, const lt_epoch *epoch);   /* may be NULL */
-    double (*seconds)(void *context);                    /* a monotonic clock */
+    void (*log)(void *context, const lt_epoch *epoch); /* may be NULL */
+    double (*seconds)(void *context);                  /* a monotonic clock */
     void *context;
     size_t budget; /* bytes lt_alloc may hold at once; 0 is no limit */
     size_t used;
@@ -87,11 +87,11 @@ void lt_scope_open(lt_env *outer, lt_scope *scope);
 void lt_scope_close(lt_scope *scope);
 
 /* `LT_TRY(f(...))` returns the status of a failing call. */
-#define LT_TRY(call)                                                                                                 \
-    do {                                                                                                             \
-        lt_status try_status_ = (call);                                                                              \
-        if (try_status_ != LT_OK)                                                                                    \
-            return try_status_;                                                                                      \
+#define LT_TRY(call)                                                                                                   \
+    do {                                                                                                               \
+        lt_status try_status_ = (call);                                                                                \
+        if (try_status_ != LT_OK)                                                                                      \
+            return try_status_;                                                                                        \
     } while (0)
 
 /* LT_CANCELLED when the caller wants out. */

@@ -2,8 +2,9 @@
  * builder.h: rows, as they come in, to a dataset.
  *
  * Fitting: ids and features are new; the bundle's dictionaries and encoders are filled. Frozen: the bundle is a stored
- * one; ids it does not know become -1, -2, ... in order of appearance.  Whether a row belongs to the validation part depends on its ids (random), its
- * time (time) or, without ids, its position, never on the bundle: two models can be measured on the same part.
+ * one; ids it does not know become -1, -2, ... in order of appearance.  Whether a row belongs to the validation part
+ * depends on its ids (random), its time (time) or, without ids, its position, never on the bundle: two models can be
+ * measured on the same part.
  */
 #ifndef LT_BUILDER_H
 #define LT_BUILDER_H
@@ -21,7 +22,7 @@ typedef struct lt_builder {
     float *label, *weight, *lot; /* lot: a number in [0, 1) that decides a random split */
     double *time;
     size_t cap_user, cap_item, cap_label, cap_weight, cap_time, cap_lot;
-    lt_table_builder rows;                     /* frozen: encoded row features */
+    lt_table_builder rows;                      /* frozen: encoded row features */
     lt_dictionary unknown_users, unknown_items; /* frozen */
 } lt_builder;
 

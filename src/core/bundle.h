@@ -20,8 +20,8 @@ typedef struct lt_bundle {
     lt_label_kind label_kind;
     lt_dictionary users, items;
     lt_encoder row_encoder, user_encoder, item_encoder;
-    lt_table user, item;        /* encoded features of known users and items */
-    double *item_count;         /* I: interactions in training */
+    lt_table user, item; /* encoded features of known users and items */
+    double *item_count;  /* I: interactions in training */
     double head_share, tail_share;
     double popularity_exponent; /* of the base score */
     const char *rerank;         /* the default method and strength */

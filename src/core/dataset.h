@@ -38,7 +38,8 @@ typedef struct lt_design {
 
 /*
  * The non-zero entries of one side of a cross for one row of the side's table, ascending: col counts from the block's
- * first user (item) column. Returns how many; there is room for dense_count + the row's sparse entries. Row -1 has none.
+ * first user (item) column. Returns how many; there is room for dense_count + the row's sparse entries. Row -1 has
+ * none.
  */
 int64_t lt_cross_user(const lt_cross *c, const lt_table *user, int64_t row, int32_t *col, float *val);
 int64_t lt_cross_item(const lt_cross *c, const lt_table *item, int64_t row, int32_t *col, float *val);
@@ -76,7 +77,7 @@ typedef struct lt_pairs {
 bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col);
 
 typedef enum lt_label_kind {
-    LT_LABEL_BINARY,   /* 0 or 1 */
+    LT_LABEL_BINARY, /* 0 or 1 */
     LT_LABEL_REAL,
     LT_LABEL_IMPLICIT, /* positives only: label is 1; trainers sample negatives */
 } lt_label_kind;
@@ -102,9 +103,9 @@ lt_inputs lt_dataset_inputs(const lt_dataset *d);
 /*
  * Negative sampling for implicit feedback. For each positive, `per_positive` items drawn with probability proportional
  * to item_count^exponent (0: uniform over all I), never one in known->row(user). After 100 rejected draws a user's
- * negative is left out (a user who has nearly everything).  The result holds positives and negatives; row and weight are
- * copied from the positive. With correction, offset[i] = -ln(expected number of times pair i's negatives were drawn),
- * so that the trained margin is that of the full catalogue (case-control correction: King and Zeng 2001).
+ * negative is left out (a user who has nearly everything).  The result holds positives and negatives; row and weight
+ * are copied from the positive. With correction, offset[i] = -ln(expected number of times pair i's negatives were
+ * drawn), so that the trained margin is that of the full catalogue (case-control correction: King and Zeng 2001).
  */
 lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_examples *positives, const lt_pairs *known,
                               int per_positive, double exponent, bool correction, lt_random *rng, lt_examples *out);

@@ -49,7 +49,8 @@ static const lt_option mlp_options[] = {
     {"tolerance", LT_OPT_FLOAT, "0.0001", 0, 1e6, NULL, "the least fall of the loss that early_stopping counts"},
     {"early_stopping", LT_OPT_INT, "-1", -1, 100000, NULL,
      "epochs without a lower validation loss after which training stops and returns to the best weights; without a "
-     "validation part the training loss is watched; 0: never; -1: 3 where there are labels, never for implicit feedback, "
+     "validation part the training loss is watched; 0: never; -1: 3 where there are labels, never for implicit "
+     "feedback, "
      "whose loss against sampled negatives says little of rankings"},
     {"embedding", LT_OPT_INT, "16", 0, 1024, NULL,
      "width of the learned vectors of users and items; 0: none; without users it is ignored"},

@@ -47,7 +47,8 @@ int lt_mlp_arrays(lt_network *net, lt_mlp_array out[LT_MLP_ARRAYS]);
 /* Allocates the arrays for the shape given in *net. */
 lt_status lt_mlp_alloc(lt_env *env, lt_network *net);
 void lt_mlp_copy(lt_network *to, lt_network *from); /* of the same shape */
-/* Hands the network's arrays over to a model, without a copy, and a view of them; lt_mlp_load checks names, shapes and that every weight is finite. */
+/* Hands the network's arrays over to a model, without a copy, and a view of them; lt_mlp_load checks names, shapes and
+ * that every weight is finite. */
 lt_status lt_mlp_store(lt_env *env, lt_network *net, lt_model *model);
 lt_status lt_mlp_load(lt_env *env, const lt_model *model, lt_network *net);
 /* The same view of a model that has been checked: cheap. */

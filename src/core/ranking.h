@@ -8,15 +8,27 @@
 #include "popularity.h"
 
 typedef enum lt_measure {
-    LT_HIT_RATE, LT_PRECISION, LT_RECALL, LT_F1, LT_NDCG, LT_MAP, LT_MRR, LT_RANK_AUC,
-    LT_ARP, LT_APLT, LT_TAIL_COVERAGE, LT_CATALOGUE_COVERAGE, LT_GINI, LT_NOVELTY,
+    LT_HIT_RATE,
+    LT_PRECISION,
+    LT_RECALL,
+    LT_F1,
+    LT_NDCG,
+    LT_MAP,
+    LT_MRR,
+    LT_RANK_AUC,
+    LT_ARP,
+    LT_APLT,
+    LT_TAIL_COVERAGE,
+    LT_CATALOGUE_COVERAGE,
+    LT_GINI,
+    LT_NOVELTY,
     LT_MEASURES
 } lt_measure;
 extern const char *const lt_measure_names[LT_MEASURES];
 
 typedef struct lt_ranking_metrics {
     int n_k;
-    const int *k;                    /* the caller's, as is popularity: both must outlive this */
+    const int *k; /* the caller's, as is popularity: both must outlive this */
     const lt_popularity *popularity;
     int64_t users;
     double *sum;      /* n_k x LT_MEASURES: sums over users */

@@ -276,7 +276,8 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
                         .strength = strength,
                         .options = options,
                         .seed = seed + (uint64_t)row};
-        int32_t stranger = test->strangers != NULL && test->user[row] < 0 ? test->stranger_row[-1 - test->user[row]] : -1;
+        int32_t stranger =
+            test->strangers != NULL && test->user[row] < 0 ? test->stranger_row[-1 - test->user[row]] : -1;
         int64_t start[2];
         lt_table features;
         lt_list list;

@@ -54,9 +54,9 @@ lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *r
  */
 typedef struct lt_test {
     lt_pairs relevant;
-    const int32_t *user;  /* relevant.rows numbers in the bundle, below 0 unknown */
-    const lt_pairs *seen; /* by bundle user: items excluded; NULL: none */
-    bool lists_only;      /* no AUC, which takes as long as a linear model's lists */
+    const int32_t *user;         /* relevant.rows numbers in the bundle, below 0 unknown */
+    const lt_pairs *seen;        /* by bundle user: items excluded; NULL: none */
+    bool lists_only;             /* no AUC, which takes as long as a linear model's lists */
     const lt_table *strangers;   /* features of unknown users; NULL: none have any */
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
 } lt_test;

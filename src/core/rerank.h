@@ -17,11 +17,11 @@
 
 typedef struct lt_rerank_input {
     int64_t n;
-    const double *score;       /* higher is better; any scale, finite */
-    const double *popularity;  /* interactions, >= 0; NULL where the method needs none */
-    const uint8_t *segment;    /* lt_segment of each; NULL where the method needs none */
-    const uint8_t *group;      /* what counts as the tail, in the place of segment; NULL: segment == LT_TAIL */
-    double user_taste[3];      /* the user's share of head, mid, tail interactions; all 0: unknown, a third each */
+    const double *score;      /* higher is better; any scale, finite */
+    const double *popularity; /* interactions, >= 0; NULL where the method needs none */
+    const uint8_t *segment;   /* lt_segment of each; NULL where the method needs none */
+    const uint8_t *group;     /* what counts as the tail, in the place of segment; NULL: segment == LT_TAIL */
+    double user_taste[3];     /* the user's share of head, mid, tail interactions; all 0: unknown, a third each */
     int64_t k;
     double strength;
     uint64_t seed;
@@ -40,7 +40,7 @@ typedef struct lt_reranker {
     lt_status (*run)(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen);
 } lt_reranker;
 
-extern const lt_reranker *const lt_rerankers[]; /* NULL-terminated: the registry */
+extern const lt_reranker *const lt_rerankers[];        /* NULL-terminated: the registry */
 const lt_reranker *lt_reranker_find(const char *name); /* NULL when there is none */
 /*
  * Checks the input (finite scores, strength in range, what the method needs is there), then runs. chosen and value hold

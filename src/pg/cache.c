@@ -1,8 +1,8 @@
 /*
  * cache.c: loading model versions and keeping them in the session.
  *
- * A model lives in a context of its own under CacheMemoryContext. When together they exceed longtail.cache_memory, those not
- * used for longest and not pinned go. A pin is held by the expression that opened the model and released by a
+ * A model lives in a context of its own under CacheMemoryContext. When together they exceed longtail.cache_memory,
+ * those not used for longest and not pinned go. A pin is held by the expression that opened the model and released by a
  * callback when the expression's memory goes, also on errors.
  */
 #include "cache.h"
@@ -18,8 +18,7 @@ static ltpg_model *models; /* all kept in this session */
 static uint64 uses;
 
 /* What an expression remembers (fn_extra): a model that was looked up under these circumstances. */
-typedef struct opened
-{
+typedef struct opened {
     MemoryContextCallback release;
     char *name;
     ltpg_model *model;
@@ -31,8 +30,7 @@ typedef struct opened
 
 /* ---- loading ---- */
 
-static ltpg_model *
-load(const ltpg_version *version, MemoryContext parent)
+static ltpg_model *load(const ltpg_version *version, MemoryContext parent)
 {
     MemoryContext memory = AllocSetContextCreate(parent, "longtail model", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
@@ -47,8 +45,7 @@ load(const ltpg_version *version, MemoryContext parent)
     model->definition = ltpg_catalog_definition(version->model_id, version->version);
     bytes = ltpg_catalog_load(version, "model", &n);
     lt_reader_init(model->env, &reader, bytes, n);
-    if (lt_bundle_read(&reader, &model->bundle) != LT_OK)
-    {
+    if (lt_bundle_read(&reader, &model->bundle) != LT_OK) {
         lt_fail_hint(model->env, "Model \"%s\", version %d. Promote another version, or train again.",
                      model->definition->name, version->version);
         ltpg_raise(model->env);
@@ -59,8 +56,7 @@ load(const ltpg_version *version, MemoryContext parent)
     return model;
 }
 
-static void
-forget(ltpg_model *model)
+static void forget(ltpg_model *model)
 {
     if (model->seen_plan != NULL)
         SPI_freeplan(model->seen_plan);
@@ -69,24 +65,20 @@ forget(ltpg_model *model)
     MemoryContextDelete(model->memory);
 }
 
-static void
-make_room(void)
+static void make_room(void)
 {
-    for (;;)
-    {
+    for (;;) {
         Size total = 0;
         ltpg_model **oldest = NULL;
 
-        for (ltpg_model **m = &models; *m != NULL; m = &(*m)->next)
-        {
+        for (ltpg_model **m = &models; *m != NULL; m = &(*m)->next) {
             total += MemoryContextMemAllocated((*m)->memory, true);
             if ((*m)->pins == 0 && (oldest == NULL || (*m)->last_use < (*oldest)->last_use))
                 oldest = m;
         }
-        if (total / 1024 <= (Size) ltpg_cache_memory || oldest == NULL)
+        if (total / 1024 <= (Size)ltpg_cache_memory || oldest == NULL)
             return;
-        else
-        {
+        else {
             ltpg_model *gone = *oldest;
 
             *oldest = gone->next;
@@ -95,8 +87,7 @@ make_room(void)
     }
 }
 
-static ltpg_model *
-get(const ltpg_version *version)
+static ltpg_model *get(const ltpg_version *version)
 {
     ltpg_model *model;
 
@@ -104,8 +95,7 @@ get(const ltpg_version *version)
         if (model->version.model_id == version->model_id && model->version.version == version->version &&
             model->version.trained == version->trained)
             break;
-    if (model == NULL)
-    {
+    if (model == NULL) {
         model = load(version, CurrentMemoryContext);
         MemoryContextSetParent(model->memory, CacheMemoryContext);
         model->next = models;
@@ -115,8 +105,7 @@ get(const ltpg_version *version)
     return model;
 }
 
-ltpg_model *
-ltpg_model_load(const char *name, int version)
+ltpg_model *ltpg_model_load(const char *name, int version)
 {
     ltpg_version found;
 
@@ -126,8 +115,7 @@ ltpg_model_load(const char *name, int version)
 
 /* ---- opening ---- */
 
-static void
-unpin(void *arg)
+static void unpin(void *arg)
 {
     opened *o = arg;
 
@@ -136,15 +124,14 @@ unpin(void *arg)
     o->model = NULL;
 }
 
-static bool
-still_current(const opened *o, const char *name)
+static bool still_current(const opened *o, const char *name)
 {
     return o->model != NULL && o->role == GetUserId() && o->statement == GetCurrentStatementStartTimestamp() &&
-           o->transaction == LTPG_LOCAL_TRANSACTION && o->command == GetActiveSnapshot()->curcid && strcmp(o->name, name) == 0;
+           o->transaction == LTPG_LOCAL_TRANSACTION && o->command == GetActiveSnapshot()->curcid &&
+           strcmp(o->name, name) == 0;
 }
 
-ltpg_model *
-ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
+ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
 {
     FmgrInfo *flinfo = fcinfo->flinfo;
     opened *o = flinfo->fn_extra;
@@ -152,8 +139,7 @@ ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
 
     if (o != NULL && still_current(o, name))
         return o->model;
-    if (o == NULL)
-    {
+    if (o == NULL) {
         o = MemoryContextAllocZero(flinfo->fn_mcxt, sizeof *o);
         o->release.func = unpin;
         o->release.arg = o;
@@ -175,8 +161,7 @@ ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
 
 /* ---- ids ---- */
 
-void
-ltpg_model_check_recommender(const ltpg_model *model)
+void ltpg_model_check_recommender(const ltpg_model *model)
 {
     if (!lt_bundle_is_recommender(&model->bundle))
         ereport(ERROR,
@@ -185,8 +170,7 @@ ltpg_model_check_recommender(const ltpg_model *model)
                  errhint("It was trained without user_column and item_column; use longtail.predict with a row.")));
 }
 
-static int32
-number_of(const lt_dictionary *d, lt_id_kind kind, Datum value, Oid type)
+static int32 number_of(const lt_dictionary *d, lt_id_kind kind, Datum value, Oid type)
 {
     ltpg_key key;
 
@@ -194,20 +178,17 @@ number_of(const lt_dictionary *d, lt_id_kind kind, Datum value, Oid type)
     return lt_dictionary_find(d, key.bytes, key.length);
 }
 
-int32
-ltpg_model_item(const ltpg_model *model, Datum value, Oid type)
+int32 ltpg_model_item(const ltpg_model *model, Datum value, Oid type)
 {
     return number_of(&model->bundle.items, model->bundle.item_id, value, type);
 }
 
-int32
-ltpg_model_user(const ltpg_model *model, Datum value, Oid type)
+int32 ltpg_model_user(const ltpg_model *model, Datum value, Oid type)
 {
     return number_of(&model->bundle.users, model->bundle.user_id, value, type);
 }
 
-char *
-ltpg_model_item_text(const ltpg_model *model, int32 item)
+char *ltpg_model_item_text(const ltpg_model *model, int32 item)
 {
     int64_t length;
     const char *bytes = lt_dictionary_key(&model->bundle.items, item, &length);
@@ -215,8 +196,7 @@ ltpg_model_item_text(const ltpg_model *model, int32 item)
     return ltpg_key_text(model->bundle.item_id, bytes, length);
 }
 
-char *
-ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column)
+char *ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column)
 {
     const lt_bundle *b = &model->bundle;
     Size size = 512;
@@ -225,22 +205,20 @@ ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column)
     int64_t length;
     const char *bytes;
 
-    switch (lt_bundle_column_id(b, column, &number))
-    {
-        case LT_ID_OF_USER:
-            bytes = lt_dictionary_key(&b->users, number, &length);
-            return psprintf("user id=%s", ltpg_key_text(b->user_id, bytes, length));
-        case LT_ID_OF_ITEM:
-            return psprintf("item id=%s", ltpg_model_item_text(model, number));
-        case LT_ID_OF_NOBODY:
-            break;
+    switch (lt_bundle_column_id(b, column, &number)) {
+    case LT_ID_OF_USER:
+        bytes = lt_dictionary_key(&b->users, number, &length);
+        return psprintf("user id=%s", ltpg_key_text(b->user_id, bytes, length));
+    case LT_ID_OF_ITEM:
+        return psprintf("item id=%s", ltpg_model_item_text(model, number));
+    case LT_ID_OF_NOBODY:
+        break;
     }
     LTPG(env, lt_bundle_column_name(env, b, column, name, size));
     return name;
 }
 
-lt_pairs
-ltpg_model_seen(lt_env *env, const ltpg_model *model)
+lt_pairs ltpg_model_seen(lt_env *env, const ltpg_model *model)
 {
     lt_reader reader;
     lt_pairs seen;

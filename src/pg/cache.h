@@ -1,8 +1,8 @@
 /*
  * cache.h: models ready to score, kept in the session.
  *
- * Entries are immutable and keyed by (model, version, time of training), so nothing has to be invalidated: each statement
- * looks up which version is active and whether its role may use it, then finds that version here or loads it.
+ * Entries are immutable and keyed by (model, version, time of training), so nothing has to be invalidated: each
+ * statement looks up which version is active and whether its role may use it, then finds that version here or loads it.
  */
 #ifndef LTPG_CACHE_H
 #define LTPG_CACHE_H
@@ -21,7 +21,7 @@ typedef struct ltpg_model {
     lt_recommender recommender;
     lt_env *env; /* everything of the model lives here */
     MemoryContext memory;
-    int pins;         /* statements using it; a pinned model is never dropped */
+    int pins; /* statements using it; a pinned model is never dropped */
     uint64 last_use;
     struct ltpg_model *next;
     /* live reads (live.c): prepared when first needed */
@@ -63,8 +63,8 @@ typedef struct ltpg_seen {
 /* From the live source table, as the current role. */
 extern ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type);
 /*
- * The user's features from the live user_features relation, encoded; NULL when there is no such relation or no row. Valid
- * until the next call for this model.
+ * The user's features from the live user_features relation, encoded; NULL when there is no such relation or no row.
+ * Valid until the next call for this model.
  */
 extern const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type);
 /* Training pairs of a version: what users had then. In env. */

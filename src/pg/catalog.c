@@ -28,16 +28,14 @@
 #define MAX_ARGS 25
 
 /* Arguments of a query, gathered one by one. */
-typedef struct arguments
-{
+typedef struct arguments {
     int n;
     Oid type[MAX_ARGS];
     Datum value[MAX_ARGS];
     char null[MAX_ARGS];
 } arguments;
 
-static void
-give(arguments *a, Oid type, Datum value)
+static void give(arguments *a, Oid type, Datum value)
 {
     Assert(a->n < MAX_ARGS);
     a->type[a->n] = type;
@@ -45,15 +43,13 @@ give(arguments *a, Oid type, Datum value)
     a->null[a->n++] = ' ';
 }
 
-static void
-give_null(arguments *a, Oid type)
+static void give_null(arguments *a, Oid type)
 {
-    give(a, type, (Datum) 0);
+    give(a, type, (Datum)0);
     a->null[a->n - 1] = 'n';
 }
 
-static void
-give_text(arguments *a, const char *value)
+static void give_text(arguments *a, const char *value)
 {
     if (value == NULL)
         give_null(a, TEXTOID);
@@ -61,8 +57,7 @@ give_text(arguments *a, const char *value)
         give(a, TEXTOID, CStringGetTextDatum(value));
 }
 
-static void
-give_name(arguments *a, const char *value)
+static void give_name(arguments *a, const char *value)
 {
     if (value == NULL)
         give_null(a, NAMEOID);
@@ -70,8 +65,7 @@ give_name(arguments *a, const char *value)
         give(a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(value)));
 }
 
-static void
-give_relation(arguments *a, Oid relation)
+static void give_relation(arguments *a, Oid relation)
 {
     if (OidIsValid(relation))
         give(a, REGCLASSOID, ObjectIdGetDatum(relation));
@@ -79,8 +73,7 @@ give_relation(arguments *a, Oid relation)
         give_null(a, REGCLASSOID);
 }
 
-static void
-give_float(arguments *a, double value)
+static void give_float(arguments *a, double value)
 {
     if (isnan(value))
         give_null(a, FLOAT8OID);
@@ -88,8 +81,7 @@ give_float(arguments *a, double value)
         give(a, FLOAT8OID, Float8GetDatum(value));
 }
 
-static Oid
-catalog_owner(void)
+static Oid catalog_owner(void)
 {
     Oid schema = get_namespace_oid("longtail", false);
     Oid table = get_relname_relid("model", schema);
@@ -101,8 +93,7 @@ catalog_owner(void)
 }
 
 /* Runs one query as the owner; results are in SPI_tuptable. The caller is connected to SPI. */
-static void
-run(const char *query, arguments *a, bool read_only, int expected)
+static void run(const char *query, arguments *a, bool read_only, int expected)
 {
     int nest = NewGUCNestLevel();
     Oid user;
@@ -119,16 +110,14 @@ run(const char *query, arguments *a, bool read_only, int expected)
         elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
 }
 
-static Datum
-field(int row, int column, bool *is_null)
+static Datum field(int row, int column, bool *is_null)
 {
     return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, is_null);
 }
 
 /* ---- rights ---- */
 
-static bool
-may(Name owner, ArrayType *grantees, ltpg_right right)
+static bool may(Name owner, ArrayType *grantees, ltpg_right right)
 {
     Oid role = get_role_oid(NameStr(*owner), true);
     Datum *grantee;
@@ -140,8 +129,7 @@ may(Name owner, ArrayType *grantees, ltpg_right right)
     if (right == LTPG_OWN)
         return false;
     deconstruct_array(grantees, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &grantee, &nulls, &n);
-    for (int i = 0; i < n; i++)
-    {
+    for (int i = 0; i < n; i++) {
         role = get_role_oid(NameStr(*DatumGetName(grantee[i])), true);
         if (strcmp(NameStr(*DatumGetName(grantee[i])), "public") == 0 ||
             (OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
@@ -150,14 +138,12 @@ may(Name owner, ArrayType *grantees, ltpg_right right)
     return false;
 }
 
-static void
-refuse(const char *model, ltpg_right right)
+static void refuse(const char *model, ltpg_right right)
 {
-    ereport(ERROR,
-            (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-             right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
-                               : errmsg("permission denied for model \"%s\"", model),
-             right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
+                                      : errmsg("permission denied for model \"%s\"", model),
+                    right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
 }
 
 /*
@@ -166,8 +152,7 @@ refuse(const char *model, ltpg_right right)
  */
 static SPIPlanPtr find_plan;
 
-static void
-find(const char *model, int version)
+static void find(const char *model, int version)
 {
     Oid types[2] = {TEXTOID, INT4OID};
     Datum values[2] = {CStringGetTextDatum(model), Int32GetDatum(version)};
@@ -176,8 +161,7 @@ find(const char *model, int version)
 
     GetUserIdAndSecContext(&user, &context);
     SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
-    if (find_plan == NULL)
-    {
+    if (find_plan == NULL) {
         SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
                                       " ARRAY(SELECT g.grantee FROM longtail.model_grant g"
                                       " WHERE g.model_id OPERATOR(pg_catalog.=) m.model_id)"
@@ -198,33 +182,28 @@ find(const char *model, int version)
         elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
 }
 
-bool
-ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out)
+bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out)
 {
     bool is_null;
 
     SPI_connect();
     find(model, version);
-    if (SPI_processed == 0)
-    {
+    if (SPI_processed == 0) {
         SPI_finish();
         if (missing_ok)
             return false;
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("model \"%s\" does not exist", model),
-                 errhint("SELECT model FROM longtail.models lists the models you may use.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
+                        errhint("SELECT model FROM longtail.models lists the models you may use.")));
     }
     if (!may(DatumGetName(field(0, 2, &is_null)), DatumGetArrayTypeP(field(0, 5, &is_null)), right))
         refuse(model, right);
     out->model_id = DatumGetInt32(field(0, 1, &is_null));
     out->version = DatumGetInt32(field(0, 3, &is_null));
     if (is_null && version != LTPG_NO_VERSION)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
-                              : errmsg("model \"%s\" has no version %d", model, version),
-                 errhint("longtail.model_versions lists them.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
+                                                       : errmsg("model \"%s\" has no version %d", model, version),
+                        errhint("longtail.model_versions lists them.")));
     out->trained = DatumGetTimestampTz(field(0, 4, &is_null));
     SPI_finish();
     return true;
@@ -232,8 +211,7 @@ ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing
 
 /* ---- definitions ---- */
 
-static const char *
-name_field(MemoryContext context, int column)
+static const char *name_field(MemoryContext context, int column)
 {
     bool is_null;
     Datum value = field(0, column, &is_null);
@@ -241,8 +219,7 @@ name_field(MemoryContext context, int column)
     return is_null ? NULL : MemoryContextStrdup(context, NameStr(*DatumGetName(value)));
 }
 
-static Oid
-relation_field(int column)
+static Oid relation_field(int column)
 {
     bool is_null;
     Datum value = field(0, column, &is_null);
@@ -250,8 +227,7 @@ relation_field(int column)
     return is_null ? InvalidOid : DatumGetObjectId(value);
 }
 
-ltpg_definition *
-ltpg_catalog_definition(int model_id, int version)
+ltpg_definition *ltpg_catalog_definition(int model_id, int version)
 {
     MemoryContext caller = CurrentMemoryContext;
     ltpg_definition *d = palloc0(sizeof *d);
@@ -289,8 +265,7 @@ ltpg_catalog_definition(int model_id, int version)
     return d;
 }
 
-static void
-give_roles(arguments *a, const ltpg_definition *d)
+static void give_roles(arguments *a, const ltpg_definition *d)
 {
     give_relation(a, d->source);
     give_name(a, d->user_column);
@@ -302,8 +277,7 @@ give_roles(arguments *a, const ltpg_definition *d)
     give_relation(a, d->item_features);
 }
 
-static void
-give_definition(arguments *a, const ltpg_definition *d)
+static void give_definition(arguments *a, const ltpg_definition *d)
 {
     give_text(a, d->algorithm);
     give_roles(a, d);
@@ -313,11 +287,10 @@ give_definition(arguments *a, const ltpg_definition *d)
 /* ---- storing ---- */
 
 /*
- * Locks the model's row, so that stores and promotions of one model follow each other. 0: there is none.  Whose it is is
- * asked again: since the training began another role may have made a model of this name.
+ * Locks the model's row, so that stores and promotions of one model follow each other. 0: there is none.  Whose it is
+ * is asked again: since the training began another role may have made a model of this name.
  */
-static int
-lock_model(const char *name)
+static int lock_model(const char *name)
 {
     arguments a = {0};
     bool is_null;
@@ -332,8 +305,7 @@ lock_model(const char *name)
 }
 
 /* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
-static int
-store_definition(const ltpg_definition *d)
+static int store_definition(const ltpg_definition *d)
 {
     arguments a = {0};
     bool is_null;
@@ -350,9 +322,8 @@ store_definition(const ltpg_definition *d)
         return DatumGetInt32(field(0, 1, &is_null));
     model_id = lock_model(d->name);
     if (model_id == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                 errmsg("model \"%s\" was dropped while it was trained", d->name)));
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("model \"%s\" was dropped while it was trained", d->name)));
     memset(&a, 0, sizeof a);
     give(&a, INT4OID, Int32GetDatum(model_id));
     give_definition(&a, d);
@@ -363,8 +334,7 @@ store_definition(const ltpg_definition *d)
     return model_id;
 }
 
-static int
-next_version(int model_id)
+static int next_version(int model_id)
 {
     arguments a = {0};
     bool is_null;
@@ -375,8 +345,7 @@ next_version(int model_id)
     return DatumGetInt32(field(0, 1, &is_null));
 }
 
-static void
-store_version(int model_id, int version, const ltpg_definition *d, const ltpg_training *t)
+static void store_version(int model_id, int version, const ltpg_definition *d, const ltpg_training *t)
 {
     arguments a = {0};
 
@@ -386,13 +355,10 @@ store_version(int model_id, int version, const ltpg_definition *d, const ltpg_tr
     give(&a, JSONBOID, JsonbPGetDatum(t->options));
     give(&a, INT8OID, Int64GetDatum(t->rows));
     give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
-    if (t->users < 0)
-    {
+    if (t->users < 0) {
         give_null(&a, INT8OID);
         give_null(&a, INT8OID);
-    }
-    else
-    {
+    } else {
         give(&a, INT8OID, Int64GetDatum(t->users));
         give(&a, INT8OID, Int64GetDatum(t->items));
     }
@@ -414,13 +380,11 @@ store_version(int model_id, int version, const ltpg_definition *d, const ltpg_tr
         &a, false, SPI_OK_INSERT);
 }
 
-static void
-store_part(int model_id, int version, const ltpg_part *part)
+static void store_part(int model_id, int version, const ltpg_part *part)
 {
     size_t at = 0;
 
-    for (int chunk = 0; chunk == 0 || at < part->n; chunk++)
-    {
+    for (int chunk = 0; chunk == 0 || at < part->n; chunk++) {
         size_t n = Min(part->n - at, CHUNK);
         bytea *bytes = palloc(VARHDRSZ + n);
         arguments a = {0};
@@ -442,11 +406,9 @@ store_part(int model_id, int version, const ltpg_part *part)
     }
 }
 
-static void
-store_epochs(int model_id, int version, const ltpg_training *t)
+static void store_epochs(int model_id, int version, const ltpg_training *t)
 {
-    for (int i = 0; i < t->n_epochs; i++)
-    {
+    for (int i = 0; i < t->n_epochs; i++) {
         const lt_epoch *e = &t->epochs[i];
         arguments a = {0};
 
@@ -463,8 +425,7 @@ store_epochs(int model_id, int version, const ltpg_training *t)
     }
 }
 
-static void
-set_active(int model_id, int version)
+static void set_active(int model_id, int version)
 {
     arguments a = {0};
 
@@ -473,18 +434,16 @@ set_active(int model_id, int version)
     run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
 }
 
-int
-ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
-                   const ltpg_part *parts, int n_parts)
+int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
+                       const ltpg_part *parts, int n_parts)
 {
     int model_id, version;
 
     SPI_connect();
     model_id = new_definition ? store_definition(definition) : lock_model(definition->name);
     if (model_id == 0)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_OBJECT),
-                 errmsg("model \"%s\" was dropped while it was trained", definition->name)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        errmsg("model \"%s\" was dropped while it was trained", definition->name)));
     version = next_version(model_id);
     store_version(model_id, version, definition, training);
     for (int i = 0; i < n_parts; i++)
@@ -498,8 +457,7 @@ ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const
 
 /* ---- loading ---- */
 
-uint8 *
-ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
+uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
 {
     MemoryContext caller = CurrentMemoryContext;
     arguments a = {0};
@@ -514,14 +472,13 @@ ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
     run("SELECT checksum, bytes FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3"
         " ORDER BY chunk",
         &a, true, SPI_OK_SELECT);
-    bytes = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * (Size) CHUNK);
-    for (uint64 i = 0; i < SPI_processed; i++)
-    {
+    bytes = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * (Size)CHUNK);
+    for (uint64 i = 0; i < SPI_processed; i++) {
         int64 checksum = DatumGetInt64(field(i, 1, &is_null));
         bytea *chunk = DatumGetByteaPP(field(i, 2, &is_null));
         size_t size = VARSIZE_ANY_EXHDR(chunk);
 
-        if (size > CHUNK || lt_crc32c(0, VARDATA_ANY(chunk), size) != (uint32) checksum)
+        if (size > CHUNK || lt_crc32c(0, VARDATA_ANY(chunk), size) != (uint32)checksum)
             ereport(ERROR,
                     (errcode(ERRCODE_DATA_CORRUPTED),
                      errmsg("stored bytes of model %d, version %d are damaged", version->model_id, version->version),
@@ -529,7 +486,7 @@ ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
                      errhint("Promote another version, or train again.")));
         memcpy(bytes + at, VARDATA_ANY(chunk), size);
         at += size;
-        if ((void *) chunk != DatumGetPointer(field(i, 2, &is_null)))
+        if ((void *)chunk != DatumGetPointer(field(i, 2, &is_null)))
             pfree(chunk);
     }
     SPI_finish();
@@ -539,13 +496,13 @@ ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
 
 /* ---- the life of a model ---- */
 
-void
-ltpg_catalog_promote(const char *model, int version)
+void ltpg_catalog_promote(const char *model, int version)
 {
     ltpg_version found;
 
     if (version < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
     ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
     SPI_connect();
     lock_model(model);
@@ -553,8 +510,7 @@ ltpg_catalog_promote(const char *model, int version)
     SPI_finish();
 }
 
-void
-ltpg_catalog_drop(const char *model)
+void ltpg_catalog_drop(const char *model)
 {
     static const char *const deletes[] = {
         "DELETE FROM longtail.model_data WHERE model_id = $1",
@@ -570,13 +526,12 @@ ltpg_catalog_drop(const char *model)
     SPI_connect();
     lock_model(model);
     give(&a, INT4OID, Int32GetDatum(found.model_id));
-    for (int i = 0; i < (int) lengthof(deletes); i++)
+    for (int i = 0; i < (int)lengthof(deletes); i++)
         run(deletes[i], &a, false, SPI_OK_DELETE);
     SPI_finish();
 }
 
-void
-ltpg_catalog_grant(const char *model, const char *role, bool grant)
+void ltpg_catalog_grant(const char *model, const char *role, bool grant)
 {
     arguments a = {0};
     ltpg_version found;

@@ -35,8 +35,8 @@ typedef struct ltpg_version {
 #define LTPG_NO_VERSION (-1) /* the model itself: the active version's number, or 0 when none is */
 
 /*
- * The model's version, by number or one of the above. An unknown model or version, or one without a right to it, is an error, the same
- * for every role that may not see it. With missing_ok an unknown model returns false.
+ * The model's version, by number or one of the above. An unknown model or version, or one without a right to it, is an
+ * error, the same for every role that may not see it. With missing_ok an unknown model returns false.
  */
 extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out);
 /* What retrain uses (LTPG_NO_VERSION), or what a version was trained by. */
@@ -44,7 +44,7 @@ extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 
 /* Results of a training besides the weights. */
 typedef struct ltpg_training {
-    Jsonb *options; /* those of this version */
+    Jsonb *options;                         /* those of this version */
     int64 rows, rows_skipped, users, items; /* users -1: supervised */
     int features;
     lt_fit fit;
@@ -66,9 +66,9 @@ typedef struct ltpg_part {
 } ltpg_part;
 
 /*
- * Stores a version in the current transaction and returns its number. new_definition: creates the model, or replaces the
- * definition of an existing one that the caller owns; else the model must exist. Concurrent stores of one model wait for
- * each other only here.
+ * Stores a version in the current transaction and returns its number. new_definition: creates the model, or replaces
+ * the definition of an existing one that the caller owns; else the model must exist. Concurrent stores of one model
+ * wait for each other only here.
  */
 extern int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
                               const ltpg_part *parts, int n_parts);

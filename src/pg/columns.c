@@ -15,10 +15,9 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#define UNIX_TO_POSTGRES_SECONDS ((double) (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
+#define UNIX_TO_POSTGRES_SECONDS ((double)(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
-static bool
-is_text_like(Oid type)
+static bool is_text_like(Oid type)
 {
     char category;
     bool preferred;
@@ -29,40 +28,35 @@ is_text_like(Oid type)
     return category == TYPCATEGORY_STRING;
 }
 
-bool
-ltpg_is_time(Oid type)
+bool ltpg_is_time(Oid type)
 {
     type = getBaseType(type);
     return type == TIMESTAMPOID || type == TIMESTAMPTZOID || type == DATEOID;
 }
 
-bool
-ltpg_is_number(Oid type)
+bool ltpg_is_number(Oid type)
 {
-    switch (getBaseType(type))
-    {
-        case INT2OID:
-        case INT4OID:
-        case INT8OID:
-        case FLOAT4OID:
-        case FLOAT8OID:
-        case NUMERICOID:
-        case BOOLOID:
-            return true;
-        default:
-            return false;
+    switch (getBaseType(type)) {
+    case INT2OID:
+    case INT4OID:
+    case INT8OID:
+    case FLOAT4OID:
+    case FLOAT8OID:
+    case NUMERICOID:
+    case BOOLOID:
+        return true;
+    default:
+        return false;
     }
 }
 
 /* A type such as pgvector's: anything that can be cast to real[] by a function. */
-static bool
-casts_to_real_array(Oid type, Oid *function)
+static bool casts_to_real_array(Oid type, Oid *function)
 {
     return find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, function) == COERCION_PATH_FUNC;
 }
 
-bool
-ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
+bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
 {
     Oid element, cast;
 
@@ -93,8 +87,7 @@ ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
     return true;
 }
 
-void
-ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind)
+void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind)
 {
     Oid function;
     bool is_varlena;
@@ -104,19 +97,15 @@ ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind)
     column->type = getBaseType(type);
     column->kind = kind;
     column->element = get_element_type(column->type);
-    if (kind == LT_VECTOR && !OidIsValid(column->element))
-    {
+    if (kind == LT_VECTOR && !OidIsValid(column->element)) {
         casts_to_real_array(column->type, &function);
         fmgr_info(function, &column->output);
         column->element = FLOAT4OID;
-    }
-    else
-    {
+    } else {
         getTypeOutputInfo(column->type, &function, &is_varlena);
         fmgr_info(function, &column->output);
     }
-    if (OidIsValid(column->element))
-    {
+    if (OidIsValid(column->element)) {
         get_typlenbyvalalign(column->element, &column->element_length, &column->element_by_value,
                              &column->element_align);
         getTypeOutputInfo(column->element, &function, &is_varlena);
@@ -124,56 +113,50 @@ ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind)
     }
 }
 
-bool
-ltpg_number(Datum value, Oid type, double *out)
+bool ltpg_number(Datum value, Oid type, double *out)
 {
-    switch (type)
-    {
-        case BOOLOID:
-            *out = DatumGetBool(value);
-            return true;
-        case INT2OID:
-            *out = DatumGetInt16(value);
-            return true;
-        case INT4OID:
-            *out = DatumGetInt32(value);
-            return true;
-        case INT8OID:
-            *out = (double) DatumGetInt64(value);
-            return true;
-        case FLOAT4OID:
-            *out = DatumGetFloat4(value);
-            return isfinite(*out);
-        case FLOAT8OID:
-            *out = DatumGetFloat8(value);
-            return isfinite(*out);
-        case NUMERICOID:
-            *out = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
-            return isfinite(*out);
-        case DATEOID:
-            *out = (double) DatumGetDateADT(value) * SECS_PER_DAY + UNIX_TO_POSTGRES_SECONDS;
-            return !DATE_NOT_FINITE(DatumGetDateADT(value));
-        case TIMESTAMPOID:
-        case TIMESTAMPTZOID:
-            *out = (double) DatumGetTimestamp(value) / USECS_PER_SEC + UNIX_TO_POSTGRES_SECONDS;
-            return !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
-        default:
-            elog(ERROR, "type %u is not a number", type);
+    switch (type) {
+    case BOOLOID:
+        *out = DatumGetBool(value);
+        return true;
+    case INT2OID:
+        *out = DatumGetInt16(value);
+        return true;
+    case INT4OID:
+        *out = DatumGetInt32(value);
+        return true;
+    case INT8OID:
+        *out = (double)DatumGetInt64(value);
+        return true;
+    case FLOAT4OID:
+        *out = DatumGetFloat4(value);
+        return isfinite(*out);
+    case FLOAT8OID:
+        *out = DatumGetFloat8(value);
+        return isfinite(*out);
+    case NUMERICOID:
+        *out = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
+        return isfinite(*out);
+    case DATEOID:
+        *out = (double)DatumGetDateADT(value) * SECS_PER_DAY + UNIX_TO_POSTGRES_SECONDS;
+        return !DATE_NOT_FINITE(DatumGetDateADT(value));
+    case TIMESTAMPOID:
+    case TIMESTAMPTZOID:
+        *out = (double)DatumGetTimestamp(value) / USECS_PER_SEC + UNIX_TO_POSTGRES_SECONDS;
+        return !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
+    default:
+        elog(ERROR, "type %u is not a number", type);
     }
 }
 
 /* The bytes of a text-like or other value, as its output function writes it. */
-static void
-encode_token(lt_env *env, lt_encoder *encoder, int feature, Datum value, Oid type, FmgrInfo *output)
+static void encode_token(lt_env *env, lt_encoder *encoder, int feature, Datum value, Oid type, FmgrInfo *output)
 {
-    if (type == TEXTOID || type == VARCHAROID)
-    {
+    if (type == TEXTOID || type == VARCHAROID) {
         struct varlena *string = PG_DETOAST_DATUM_PACKED(value);
 
         LTPG(env, lt_encode_token(env, encoder, feature, VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string)));
-    }
-    else
-    {
+    } else {
         const char *string = type == BPCHAROID ? TextDatumGetCString(DirectFunctionCall1(rtrim1, value))
                                                : OutputFunctionCall(output, value);
 
@@ -181,8 +164,7 @@ encode_token(lt_env *env, lt_encoder *encoder, int feature, Datum value, Oid typ
     }
 }
 
-static void
-encode_tsvector(lt_env *env, lt_encoder *encoder, int feature, Datum value)
+static void encode_tsvector(lt_env *env, lt_encoder *encoder, int feature, Datum value)
 {
     TSVector vector = DatumGetTSVector(value);
     WordEntry *entry = ARRPTR(vector);
@@ -191,8 +173,7 @@ encode_tsvector(lt_env *env, lt_encoder *encoder, int feature, Datum value)
         LTPG(env, lt_encode_token(env, encoder, feature, STRPTR(vector) + entry[i].pos, entry[i].len));
 }
 
-static void
-encode_bag(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
+static void encode_bag(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
 {
     Datum *elements;
     bool *nulls;
@@ -205,8 +186,7 @@ encode_bag(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
             encode_token(env, encoder, column->feature, elements[i], column->element, &column->element_output);
 }
 
-static bool
-encode_vector(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
+static bool encode_vector(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
 {
     Datum *elements;
     bool *nulls;
@@ -225,40 +205,38 @@ encode_vector(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value
     return true;
 }
 
-bool
-ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value, bool is_null)
+bool ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value, bool is_null)
 {
     double number;
 
     if (is_null)
         return true;
-    switch (column->kind)
-    {
-        case LT_NUMBER:
-        case LT_BOOLEAN:
-            if (!ltpg_number(value, column->type, &number))
-                break;
-            LTPG(env, lt_encode_number(env, encoder, column->feature, number));
-            return true;
-        case LT_CATEGORY:
-            encode_token(env, encoder, column->feature, value, column->type, &column->output);
-            return true;
-        case LT_BAG:
-            if (column->type == TSVECTOROID)
-                encode_tsvector(env, encoder, column->feature, value);
-            else
-                encode_bag(env, encoder, column, value);
-            return true;
-        case LT_VECTOR:
-            if (!encode_vector(env, encoder, column, value))
-                break;
-            return true;
-        case LT_TIMESTAMP:
-        case LT_DATE:
-            if (!ltpg_number(value, column->type, &number))
-                break;
-            LTPG(env, lt_encode_time(env, encoder, column->feature, number));
-            return true;
+    switch (column->kind) {
+    case LT_NUMBER:
+    case LT_BOOLEAN:
+        if (!ltpg_number(value, column->type, &number))
+            break;
+        LTPG(env, lt_encode_number(env, encoder, column->feature, number));
+        return true;
+    case LT_CATEGORY:
+        encode_token(env, encoder, column->feature, value, column->type, &column->output);
+        return true;
+    case LT_BAG:
+        if (column->type == TSVECTOROID)
+            encode_tsvector(env, encoder, column->feature, value);
+        else
+            encode_bag(env, encoder, column, value);
+        return true;
+    case LT_VECTOR:
+        if (!encode_vector(env, encoder, column, value))
+            break;
+        return true;
+    case LT_TIMESTAMP:
+    case LT_DATE:
+        if (!ltpg_number(value, column->type, &number))
+            break;
+        LTPG(env, lt_encode_time(env, encoder, column->feature, number));
+        return true;
     }
     column->invalid++;
     return false;

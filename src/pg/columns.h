@@ -15,22 +15,23 @@ typedef struct ltpg_column {
     const char *name;
     Oid type; /* base type */
     lt_kind kind;
-    int feature;    /* in the encoder */
-    int attnum;     /* in the tuples read, from 1 */
-    FmgrInfo output;     /* text of a category, or cast to real[] of a vector */
-    Oid element;         /* arrays */
+    int feature;     /* in the encoder */
+    int attnum;      /* in the tuples read, from 1 */
+    FmgrInfo output; /* text of a category, or cast to real[] of a vector */
+    Oid element;     /* arrays */
     int16 element_length;
     bool element_by_value;
     char element_align;
     FmgrInfo element_output;
-    int64 invalid;  /* rows with NaN or infinity, counted by ltpg_column_encode */
+    int64 invalid; /* rows with NaN or infinity, counted by ltpg_column_encode */
 } ltpg_column;
 
 /* Whether a column of this type can be a feature, and of which kind. */
 extern bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind);
 /* Looks up what decoding needs; type and kind must be those of a feature. */
 extern void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind);
-/* Gives one value to the encoder's row being built. False when it holds NaN or an infinity; the value is then dropped. */
+/* Gives one value to the encoder's row being built. False when it holds NaN or an infinity; the value is then dropped.
+ */
 extern bool ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value, bool is_null);
 
 /* A number of any numeric type or boolean; timestamps and dates as unix seconds. False when it is NaN or infinite. */

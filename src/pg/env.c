@@ -8,33 +8,28 @@
 #include "utils/memutils.h"
 
 /* What the callbacks are given. */
-typedef struct env_context
-{
+typedef struct env_context {
     MemoryContext memory;
     ltpg_progress *progress;
 } env_context;
 
-static void *
-env_alloc(void *context, size_t bytes)
+static void *env_alloc(void *context, size_t bytes)
 {
-    return MemoryContextAllocExtended(((env_context *) context)->memory, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
+    return MemoryContextAllocExtended(((env_context *)context)->memory, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 }
 
-static void
-env_release(void *context, void *pointer)
+static void env_release(void *context, void *pointer)
 {
     pfree(pointer);
 }
 
-static bool
-env_cancelled(void *context)
+static bool env_cancelled(void *context)
 {
     CHECK_FOR_INTERRUPTS();
     return false;
 }
 
-static double
-env_seconds(void *context)
+static double env_seconds(void *context)
 {
     instr_time now;
 
@@ -42,14 +37,12 @@ env_seconds(void *context)
     return INSTR_TIME_GET_DOUBLE(now);
 }
 
-static void
-env_log(void *context, const lt_epoch *epoch)
+static void env_log(void *context, const lt_epoch *epoch)
 {
-    ltpg_progress_epoch(((env_context *) context)->progress, epoch);
+    ltpg_progress_epoch(((env_context *)context)->progress, epoch);
 }
 
-lt_env *
-ltpg_env(MemoryContext context, int budget_kb)
+lt_env *ltpg_env(MemoryContext context, int budget_kb)
 {
     lt_env *env = MemoryContextAllocZero(context, sizeof *env);
     env_context *callback = MemoryContextAllocZero(context, sizeof *callback);
@@ -60,51 +53,45 @@ ltpg_env(MemoryContext context, int budget_kb)
     env->seconds = env_seconds;
     callback->memory = context;
     env->context = callback;
-    env->budget = (size_t) budget_kb * 1024;
+    env->budget = (size_t)budget_kb * 1024;
     return env;
 }
 
-void
-ltpg_env_log(lt_env *env, ltpg_progress *progress)
+void ltpg_env_log(lt_env *env, ltpg_progress *progress)
 {
-    ((env_context *) env->context)->progress = progress;
+    ((env_context *)env->context)->progress = progress;
     env->log = env_log;
 }
 
-static int
-sqlstate_of(lt_status status)
+static int sqlstate_of(lt_status status)
 {
-    switch (status)
-    {
-        case LT_INVALID:
-        case LT_ONE_CLASS:
-            return ERRCODE_INVALID_PARAMETER_VALUE;
-        case LT_NO_MEMORY:
-            return ERRCODE_OUT_OF_MEMORY;
-        case LT_CANCELLED:
-            return ERRCODE_QUERY_CANCELED;
-        case LT_CORRUPT:
-            return ERRCODE_DATA_CORRUPTED;
-        case LT_DIVERGED:
-            return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
-        case LT_UNSUPPORTED:
-            return ERRCODE_FEATURE_NOT_SUPPORTED;
-        case LT_OK:
-            break;
+    switch (status) {
+    case LT_INVALID:
+    case LT_ONE_CLASS:
+        return ERRCODE_INVALID_PARAMETER_VALUE;
+    case LT_NO_MEMORY:
+        return ERRCODE_OUT_OF_MEMORY;
+    case LT_CANCELLED:
+        return ERRCODE_QUERY_CANCELED;
+    case LT_CORRUPT:
+        return ERRCODE_DATA_CORRUPTED;
+    case LT_DIVERGED:
+        return ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE;
+    case LT_UNSUPPORTED:
+        return ERRCODE_FEATURE_NOT_SUPPORTED;
+    case LT_OK:
+        break;
     }
     return ERRCODE_INTERNAL_ERROR;
 }
 
-void
-ltpg_raise(lt_env *env)
+void ltpg_raise(lt_env *env)
 {
     const lt_error *e = &env->error;
     bool over_budget = e->status == LT_NO_MEMORY && env->budget != 0 && e->hint[0] == '\0';
 
     ereport(ERROR,
-            (errcode(sqlstate_of(e->status)),
-             errmsg("%s", e->message),
-             e->detail[0] != '\0' ? errdetail("%s", e->detail) : 0,
-             e->hint[0] != '\0' ? errhint("%s", e->hint) : 0,
+            (errcode(sqlstate_of(e->status)), errmsg("%s", e->message),
+             e->detail[0] != '\0' ? errdetail("%s", e->detail) : 0, e->hint[0] != '\0' ? errhint("%s", e->hint) : 0,
              over_budget ? errhint("Raise longtail.training_memory, or train on fewer rows or columns.") : 0));
 }

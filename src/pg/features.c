@@ -1,7 +1,8 @@
 /*
  * features.c: which columns of a relation are features, and one row of them into an encoder.
  *
- * Every column without a role is a feature if its type can be one; option "features" restricts ("a") or excludes ("-a").
+ * Every column without a role is a feature if its type can be one; option "features" restricts ("a") or excludes
+ * ("-a").
  */
 #include "source.h"
 
@@ -13,15 +14,13 @@
 /* ---- which columns are features ---- */
 
 /* What option "features" says of a column: -1 excluded, 1 named, 0 not mentioned. *restricts: others are out. */
-static int
-mentioned(const lt_options *options, const char *column, bool *restricts)
+static int mentioned(const lt_options *options, const char *column, bool *restricts)
 {
     const lt_value *list = lt_option_value(options, "features");
     int said = 0;
 
     *restricts = false;
-    for (int i = 0; i < list->n; i++)
-    {
+    for (int i = 0; i < list->n; i++) {
         bool minus = list->names[i][0] == '-';
 
         *restricts |= !minus;
@@ -31,8 +30,7 @@ mentioned(const lt_options *options, const char *column, bool *restricts)
     return said;
 }
 
-static bool
-listed(const lt_options *options, const char *option, const char *column)
+static bool listed(const lt_options *options, const char *option, const char *column)
 {
     const lt_value *list = lt_option_value(options, option);
 
@@ -43,9 +41,8 @@ listed(const lt_options *options, const char *option, const char *column)
 }
 
 /* Adds the column to features when it is to be one. */
-static void
-consider_column(lt_env *env, const lt_options *options, Form_pg_attribute attribute, lt_encoder *encoder,
-                ltpg_features *features)
+static void consider_column(lt_env *env, const lt_options *options, Form_pg_attribute attribute, lt_encoder *encoder,
+                            ltpg_features *features)
 {
     const char *name = pstrdup(NameStr(attribute->attname));
     bool restricts;
@@ -54,17 +51,14 @@ consider_column(lt_env *env, const lt_options *options, Form_pg_attribute attrib
 
     if (said < 0 || (restricts && said == 0))
         return;
-    if (!ltpg_column_kind(attribute->atttypid, listed(options, "categorical", name), &kind))
-    {
+    if (!ltpg_column_kind(attribute->atttypid, listed(options, "categorical", name), &kind)) {
         if (said > 0)
             ereport(ERROR,
                     (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("column \"%s\" of type %s cannot be a feature", name,
-                            format_type_be(attribute->atttypid)),
+                     errmsg("column \"%s\" of type %s cannot be a feature", name, format_type_be(attribute->atttypid)),
                      errhint("Cast it in a view, or leave it out.")));
-        ereport(NOTICE,
-                (errmsg("column \"%s\" of type %s is not used as a feature", name,
-                        format_type_be(attribute->atttypid))));
+        ereport(NOTICE, (errmsg("column \"%s\" of type %s is not used as a feature", name,
+                                format_type_be(attribute->atttypid))));
         return;
     }
     LTPG(env, lt_encoder_add(env, encoder, name, kind));
@@ -74,31 +68,27 @@ consider_column(lt_env *env, const lt_options *options, Form_pg_attribute attrib
 }
 
 /* Number and name what is selected: features follow `first - 1` other columns. */
-static void
-number_columns(ltpg_features *features, int first)
+static void number_columns(ltpg_features *features, int first)
 {
     StringInfoData select;
 
     initStringInfo(&select);
-    for (int i = 0; i < features->n; i++)
-    {
+    for (int i = 0; i < features->n; i++) {
         features->column[i].attnum = first + i;
         appendStringInfo(&select, ", %s", quote_identifier(features->column[i].name));
     }
     features->select = select.data;
 }
 
-ltpg_features
-ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options, const char *const *taken, int n_taken,
-                     lt_encoder *encoder, int first)
+ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options, const char *const *taken,
+                                   int n_taken, lt_encoder *encoder, int first)
 {
     Relation r = table_open(relation, AccessShareLock);
     TupleDesc columns = RelationGetDescr(r);
     ltpg_features features = {0};
 
     features.column = palloc(Max(columns->natts, 1) * sizeof(ltpg_column));
-    for (int i = 0; i < columns->natts; i++)
-    {
+    for (int i = 0; i < columns->natts; i++) {
         Form_pg_attribute attribute = TupleDescAttr(columns, i);
         bool has_role = attribute->attisdropped;
 
@@ -112,11 +102,9 @@ ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options, const
     return features;
 }
 
-bool
-ltpg_features_fit(Oid relation, const lt_encoder *encoder)
+bool ltpg_features_fit(Oid relation, const lt_encoder *encoder)
 {
-    for (int i = 0; i < encoder->n_features; i++)
-    {
+    for (int i = 0; i < encoder->n_features; i++) {
         const lt_feature *f = &encoder->feature[i];
         AttrNumber number = get_attnum(relation, f->name);
         lt_kind kind;
@@ -128,26 +116,22 @@ ltpg_features_fit(Oid relation, const lt_encoder *encoder)
     return true;
 }
 
-ltpg_features
-ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first)
+ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first)
 {
     ltpg_features features = {0};
 
     features.column = palloc(Max(encoder->n_features, 1) * sizeof(ltpg_column));
-    for (int i = 0; i < encoder->n_features; i++)
-    {
+    for (int i = 0; i < encoder->n_features; i++) {
         const lt_feature *f = &encoder->feature[i];
         Oid type;
         lt_kind kind;
 
         ltpg_column_find(relation, f->name, "feature of the model", &type);
         if (!ltpg_column_kind(type, f->kind == LT_CATEGORY, &kind) || kind != f->kind)
-            ereport(ERROR,
-                    (errcode(ERRCODE_DATATYPE_MISMATCH),
-                     errmsg("column \"%s\" of %s has another kind of type now", f->name,
-                            ltpg_relation_name(relation, "relation")),
-                     errdetail("It is of type %s.", format_type_be(type)),
-                     errhint("Train the model again.")));
+            ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                            errmsg("column \"%s\" of %s has another kind of type now", f->name,
+                                   ltpg_relation_name(relation, "relation")),
+                            errdetail("It is of type %s.", format_type_be(type)), errhint("Train the model again.")));
         ltpg_column_init(&features.column[i], f->name, type, kind);
         features.column[i].feature = i;
     }
@@ -156,14 +140,12 @@ ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first)
     return features;
 }
 
-bool
-ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot)
+bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot)
 {
     bool valid = true;
 
     LTPG(env, lt_encoder_begin_row(env, encoder));
-    for (int i = 0; i < features->n; i++)
-    {
+    for (int i = 0; i < features->n; i++) {
         ltpg_column *column = &features->column[i];
         int at = column->attnum - 1;
 

@@ -18,8 +18,8 @@ typedef struct ltpg_key {
 extern lt_id_kind ltpg_id_kind(Oid type);
 
 /*
- * The key of a non-NULL datum as an id of kind `kind`; the datum may be of any id type or an untyped literal. A text that
- * does not read as the kind is an error (22P02); a key must stay where it is (it may point into itself).
+ * The key of a non-NULL datum as an id of kind `kind`; the datum may be of any id type or an untyped literal. A text
+ * that does not read as the kind is an error (22P02); a key must stay where it is (it may point into itself).
  */
 extern void ltpg_key_make(ltpg_key *key, Datum value, Oid type, lt_id_kind kind);
 

@@ -16,17 +16,15 @@
 #include "utils/memutils.h"
 
 /*
- * SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type; of the rows whose label is true or 1
- * where a label is given: an item that was shown and left alone is not one that the user has.
+ * SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type; of the rows whose label is true
+ * or 1 where a label is given: an item that was shown and left alone is not one that the user has.
  */
-static SPIPlanPtr
-prepare(const char *select, const char *relation, const char *column, Oid type, const char *label)
+static SPIPlanPtr prepare(const char *select, const char *relation, const char *column, Oid type, const char *label)
 {
-    const char *query = psprintf("SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1%s", select, relation,
-                                 quote_identifier(column),
-                                 label == NULL ? ""
-                                               : psprintf(" AND CAST(%s AS pg_catalog.int4) OPERATOR(pg_catalog.>) 0",
-                                                          quote_identifier(label)));
+    const char *query = psprintf(
+        "SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1%s", select, relation, quote_identifier(column),
+        label == NULL ? ""
+                      : psprintf(" AND CAST(%s AS pg_catalog.int4) OPERATOR(pg_catalog.>) 0", quote_identifier(label)));
     SPIPlanPtr plan = SPI_prepare(query, 1, &type);
 
     if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -35,8 +33,7 @@ prepare(const char *select, const char *relation, const char *column, Oid type, 
 }
 
 /* Forgets a plan that was made for another name of the relation or another type of its user column. */
-static void
-check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, const char *relation, Oid type)
+static void check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, const char *relation, Oid type)
 {
     if (*plan == NULL || (strcmp(made_for, relation) == 0 && made_type == type))
         return;
@@ -45,8 +42,7 @@ check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, const char *re
 }
 
 /* Runs a plan for one user; false, and no row, when the id cannot be a value of the column. */
-static bool
-execute(SPIPlanPtr plan, lt_id_kind kind, Datum user, Oid given, Oid column_type, long limit)
+static bool execute(SPIPlanPtr plan, lt_id_kind kind, Datum user, Oid given, Oid column_type, long limit)
 {
     ltpg_key key;
     Datum value;
@@ -60,32 +56,28 @@ execute(SPIPlanPtr plan, lt_id_kind kind, Datum user, Oid given, Oid column_type
     return true;
 }
 
-static int
-compare_items(const void *a, const void *b)
+static int compare_items(const void *a, const void *b)
 {
-    int32 left = *(const int32 *) a, right = *(const int32 *) b;
+    int32 left = *(const int32 *)a, right = *(const int32 *)b;
 
     return (left > right) - (left < right);
 }
 
 /* Text does not read as the integers or uuids it was at training: better said so than at the first row that fails. */
-static void
-check_id_column(const ltpg_model *model, const char *column, const char *role, lt_id_kind kind, Oid *type)
+static void check_id_column(const ltpg_model *model, const char *column, const char *role, lt_id_kind kind, Oid *type)
 {
     Oid source = model->definition->source;
 
     ltpg_column_find(source, column, role, type);
     if (ltpg_id_kind(*type) != kind && kind != LT_ID_TEXT)
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("column \"%s\" of %s is of another kind than when model \"%s\" was trained", column,
-                        ltpg_relation_name(source, "source"), model->definition->name),
-                 errdetail("It is of type %s.", format_type_be(*type)),
-                 errhint("Train the model again, or say exclude_seen => false.")));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("column \"%s\" of %s is of another kind than when model \"%s\" was trained", column,
+                               ltpg_relation_name(source, "source"), model->definition->name),
+                        errdetail("It is of type %s.", format_type_be(*type)),
+                        errhint("Train the model again, or say exclude_seen => false.")));
 }
 
-ltpg_seen
-ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
+ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
 {
     const ltpg_definition *d = model->definition;
     MemoryContext caller = CurrentMemoryContext;
@@ -98,19 +90,16 @@ ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
     check_id_column(model, d->user_column, "user_column", model->bundle.user_id, &user_type);
     check_id_column(model, d->item_column, "item_column", model->bundle.item_id, &item_type);
     check_plan(&model->seen_plan, model->seen_relation, model->seen_user_type, relation, user_type);
-    if (model->seen_plan == NULL)
-    {
+    if (model->seen_plan == NULL) {
         model->seen_relation = MemoryContextStrdup(model->memory, relation);
         model->seen_user_type = user_type;
         model->seen_plan = prepare(quote_identifier(d->item_column), relation, d->user_column, user_type,
                                    model->bundle.label_kind == LT_LABEL_BINARY ? d->label_column : NULL);
     }
-    if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0))
-    {
+    if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0)) {
         item_type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
         seen.item = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * sizeof(int32));
-        for (uint64 i = 0; i < SPI_processed; i++)
-        {
+        for (uint64 i = 0; i < SPI_processed; i++) {
             bool is_null;
             Datum item = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
             int32 number = is_null ? -1 : ltpg_model_item(model, item, item_type);
@@ -126,8 +115,7 @@ ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
 }
 
 /* Makes the plan for user_features as that relation is now. */
-static void
-prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_type)
+static void prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_type)
 {
     MemoryContext old = MemoryContextSwitchTo(model->memory);
 
@@ -139,8 +127,7 @@ prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_t
 }
 
 /* Whether the columns that came are of the types that are going to be read. */
-static bool
-types_hold(const ltpg_features *features, TupleDesc row)
+static bool types_hold(const ltpg_features *features, TupleDesc row)
 {
     for (int i = 0; i < features->n; i++)
         if (getBaseType(SPI_gettypeid(row, features->column[i].attnum)) != features->column[i].type)
@@ -148,8 +135,7 @@ types_hold(const ltpg_features *features, TupleDesc row)
     return true;
 }
 
-const lt_table *
-ltpg_live_user(ltpg_model *model, Datum user, Oid type)
+const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type)
 {
     const ltpg_definition *d = model->definition;
     lt_encoder *encoder = &model->bundle.user_encoder;
@@ -167,15 +153,13 @@ ltpg_live_user(ltpg_model *model, Datum user, Oid type)
     if (model->user_plan == NULL)
         prepare_user(model, relation, key, key_type);
     found = execute(model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
-    while (found && !types_hold(&model->user_features, SPI_tuptable->tupdesc))
-    {
+    while (found && !types_hold(&model->user_features, SPI_tuptable->tupdesc)) {
         SPI_freeplan(model->user_plan);
         model->user_plan = NULL;
         prepare_user(model, relation, key, key_type);
         found = execute(model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
     }
-    if (found)
-    {
+    if (found) {
         TupleTableSlot *slot = MakeSingleTupleTableSlot(SPI_tuptable->tupdesc, &TTSOpsHeapTuple);
 
         ExecStoreHeapTuple(SPI_tuptable->vals[0], slot, false);

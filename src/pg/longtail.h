@@ -43,16 +43,16 @@ extern void ltpg_env_log(lt_env *env, ltpg_progress *progress);
 
 /* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
 extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
-#define LTPG(env, call)                                                                                              \
-    do {                                                                                                             \
-        if ((call) != LT_OK)                                                                                         \
-            ltpg_raise(env);                                                                                         \
+#define LTPG(env, call)                                                                                                \
+    do {                                                                                                               \
+        if ((call) != LT_OK)                                                                                           \
+            ltpg_raise(env);                                                                                           \
     } while (0)
 
 /* ---- options (options.c) ---- */
 
-/* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given for
- * an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */
+/* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given
+ * for an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */
 extern void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given);
 
 #endif

@@ -15,8 +15,7 @@ int ltpg_progress_interval = 5;
 
 void _PG_init(void);
 
-void
-_PG_init(void)
+void _PG_init(void)
 {
     DefineCustomIntVariable("longtail.training_memory", "Sets the most memory one training may use.",
                             "What a training needs is checked against it before it is taken.", &ltpg_training_memory,

@@ -7,28 +7,24 @@
 #include "utils/numeric.h"
 
 /* The values of a list option, either numbers or (possibly nested) strings. */
-typedef struct option_list
-{
+typedef struct option_list {
     int n_numbers, n_names, capacity;
     double *numbers;
     const char **names;
     bool mixed; /* something that is neither */
 } option_list;
 
-static double
-json_number(const JsonbValue *v)
+static double json_number(const JsonbValue *v)
 {
     return DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(v->val.numeric)));
 }
 
-static const char *
-json_string(const JsonbValue *v)
+static const char *json_string(const JsonbValue *v)
 {
     return pnstrdup(v->val.string.val, v->val.string.len);
 }
 
-static option_list
-read_list(JsonbIterator **it)
+static option_list read_list(JsonbIterator **it)
 {
     option_list list = {0};
     JsonbValue v;
@@ -38,18 +34,15 @@ read_list(JsonbIterator **it)
     list.capacity = 16;
     list.numbers = palloc(list.capacity * sizeof(double));
     list.names = palloc(list.capacity * sizeof(char *));
-    while (depth > 0 && (token = JsonbIteratorNext(it, &v, false)) != WJB_DONE)
-    {
+    while (depth > 0 && (token = JsonbIteratorNext(it, &v, false)) != WJB_DONE) {
         if (token == WJB_BEGIN_ARRAY)
             depth++;
         else if (token == WJB_END_ARRAY)
             depth--;
         else if (token != WJB_ELEM || (v.type != jbvNumeric && v.type != jbvString))
             list.mixed = true;
-        else
-        {
-            if (list.n_numbers + list.n_names == list.capacity)
-            {
+        else {
+            if (list.n_numbers + list.n_names == list.capacity) {
                 list.capacity *= 2;
                 list.numbers = repalloc(list.numbers, list.capacity * sizeof(double));
                 list.names = repalloc(list.names, list.capacity * sizeof(char *));
@@ -63,8 +56,7 @@ read_list(JsonbIterator **it)
     return list;
 }
 
-static lt_status
-set_list(lt_env *env, lt_options *options, const char *name, JsonbIterator **it)
+static lt_status set_list(lt_env *env, lt_options *options, const char *name, JsonbIterator **it)
 {
     option_list list = read_list(it);
     int at = lt_options_find(options, name);
@@ -81,16 +73,14 @@ static lt_status set_value(lt_env *env, lt_options *options, const char *name, J
                            const JsonbValue *v, JsonbIterator **it);
 
 /* {"method": m, "strength": s} given for option o: o = m, o_strength = s. */
-static lt_status
-set_object(lt_env *env, lt_options *options, const char *name, JsonbIterator **it)
+static lt_status set_object(lt_env *env, lt_options *options, const char *name, JsonbIterator **it)
 {
     JsonbValue v;
     JsonbIteratorToken token;
 
     if (lt_options_find(options, psprintf("%s_strength", name)) < 0)
         return lt_options_bad_type(env, options, name, "an object");
-    while ((token = JsonbIteratorNext(it, &v, false)) == WJB_KEY)
-    {
+    while ((token = JsonbIteratorNext(it, &v, false)) == WJB_KEY) {
         const char *key = json_string(&v);
         const char *target = strcmp(key, "method") == 0 ? name : psprintf("%s_%s", name, key);
 
@@ -100,43 +90,37 @@ set_object(lt_env *env, lt_options *options, const char *name, JsonbIterator **i
     return LT_OK;
 }
 
-static lt_status
-set_value(lt_env *env, lt_options *options, const char *name, JsonbIteratorToken token, const JsonbValue *v,
-          JsonbIterator **it)
+static lt_status set_value(lt_env *env, lt_options *options, const char *name, JsonbIteratorToken token,
+                           const JsonbValue *v, JsonbIterator **it)
 {
     if (token == WJB_BEGIN_ARRAY)
         return set_list(env, options, name, it);
     if (token == WJB_BEGIN_OBJECT)
         return set_object(env, options, name, it);
-    switch (v->type)
-    {
-        case jbvNumeric:
-            return lt_options_set_number(env, options, name, json_number(v));
-        case jbvBool:
-            return lt_options_set_bool(env, options, name, v->val.boolean);
-        case jbvString:
-            return lt_options_set_text(env, options, name, json_string(v));
-        default:
-            return lt_options_bad_type(env, options, name, "null");
+    switch (v->type) {
+    case jbvNumeric:
+        return lt_options_set_number(env, options, name, json_number(v));
+    case jbvBool:
+        return lt_options_set_bool(env, options, name, v->val.boolean);
+    case jbvString:
+        return lt_options_set_text(env, options, name, json_string(v));
+    default:
+        return lt_options_bad_type(env, options, name, "null");
     }
 }
 
-void
-ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
+void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
 {
     JsonbIterator *it;
     JsonbValue v;
     JsonbIteratorToken token;
 
     if (!JB_ROOT_IS_OBJECT(given))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("options must be a JSON object"),
-                 errhint("For example '{\"epochs\": 10}'.")));
-    it = JsonbIteratorInit((JsonbContainer *) &given->root);
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+                        errhint("For example '{\"epochs\": 10}'.")));
+    it = JsonbIteratorInit((JsonbContainer *)&given->root);
     JsonbIteratorNext(&it, &v, false);
-    while ((token = JsonbIteratorNext(&it, &v, false)) == WJB_KEY)
-    {
+    while ((token = JsonbIteratorNext(&it, &v, false)) == WJB_KEY) {
         const char *name = json_string(&v);
 
         token = JsonbIteratorNext(&it, &v, false);

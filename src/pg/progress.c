@@ -16,16 +16,14 @@
 
 #define MAX_NAME 128 /* bytes of a model's name that are shown: the activity string is short */
 
-struct ltpg_progress
-{
+struct ltpg_progress {
     const char *model;
     lt_epoch *epochs;
     int n, capacity;
     instr_time last_notice;
 };
 
-ltpg_progress *
-ltpg_progress_start(const char *model)
+ltpg_progress *ltpg_progress_start(const char *model)
 {
     ltpg_progress *p = palloc0(sizeof *p);
 
@@ -37,8 +35,7 @@ ltpg_progress_start(const char *model)
 }
 
 /* True at most once an interval. */
-static bool
-is_time_to_tell(ltpg_progress *p)
+static bool is_time_to_tell(ltpg_progress *p)
 {
     instr_time now, since;
 
@@ -53,8 +50,7 @@ is_time_to_tell(ltpg_progress *p)
     return true;
 }
 
-void
-ltpg_progress_phase(ltpg_progress *p, const char *phase)
+void ltpg_progress_phase(ltpg_progress *p, const char *phase)
 {
     char activity[NAMEDATALEN * 4];
 
@@ -64,13 +60,11 @@ ltpg_progress_phase(ltpg_progress *p, const char *phase)
         ereport(NOTICE, (errmsg("model \"%s\": %s", p->model, phase)));
 }
 
-void
-ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
+void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
 {
     char activity[NAMEDATALEN * 4];
 
-    if (p->n == p->capacity)
-    {
+    if (p->n == p->capacity) {
         p->capacity *= 2;
         p->epochs = repalloc(p->epochs, p->capacity * sizeof *p->epochs);
     }
@@ -84,21 +78,19 @@ ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
         ereport(NOTICE, (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, %.1f s", p->model,
                                 epoch->epoch, epoch->epochs, epoch->train_loss, epoch->seconds)));
     else
-        ereport(NOTICE,
-                (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s",
-                        p->model, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss,
-                        epoch->seconds)));
+        ereport(
+            NOTICE,
+            (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s", p->model,
+                    epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss, epoch->seconds)));
 }
 
-int
-ltpg_progress_epochs(ltpg_progress *p, lt_epoch **epochs)
+int ltpg_progress_epochs(ltpg_progress *p, lt_epoch **epochs)
 {
     *epochs = p->epochs;
     return p->n;
 }
 
-void
-ltpg_progress_end(ltpg_progress *p)
+void ltpg_progress_end(ltpg_progress *p)
 {
     pgstat_report_activity(STATE_RUNNING, debug_query_string);
 }

@@ -16,8 +16,7 @@
 #include "lib/stringinfo.h"
 #include "utils/array.h"
 
-typedef struct ltpg_rows
-{
+typedef struct ltpg_rows {
     MemoryContext context;
     int32 width;
     int64 n, capacity;

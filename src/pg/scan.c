@@ -21,18 +21,16 @@
 #include "utils/relcache.h"
 #include "utils/syscache.h"
 
-typedef struct row_receiver
-{
+typedef struct row_receiver {
     DestReceiver pub;
     ltpg_row_function each;
     void *context;
     MemoryContext row_memory;
 } row_receiver;
 
-static bool
-receive_row(TupleTableSlot *slot, DestReceiver *self)
+static bool receive_row(TupleTableSlot *slot, DestReceiver *self)
 {
-    row_receiver *r = (row_receiver *) self;
+    row_receiver *r = (row_receiver *)self;
     MemoryContext old = MemoryContextSwitchTo(r->row_memory);
 
     slot_getallattrs(slot);
@@ -42,18 +40,15 @@ receive_row(TupleTableSlot *slot, DestReceiver *self)
     return true;
 }
 
-static void
-receive_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
+static void receive_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
 }
 
-static void
-receive_nothing(DestReceiver *self)
+static void receive_nothing(DestReceiver *self)
 {
 }
 
-void
-ltpg_scan(const char *query, ltpg_row_function each, void *context)
+void ltpg_scan(const char *query, ltpg_row_function each, void *context)
 {
     row_receiver receiver = {
         /* any kind but DestNone, which SPI takes for a utility command, and DestSPI, which it counts itself */
@@ -78,22 +73,18 @@ ltpg_scan(const char *query, ltpg_row_function each, void *context)
     MemoryContextDelete(receiver.row_memory);
 }
 
-char *
-ltpg_relation_name(Oid relation, const char *role)
+char *ltpg_relation_name(Oid relation, const char *role)
 {
     char *name = get_rel_name(relation);
 
     if (name == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_TABLE),
-                 errmsg("the %s does not exist any more", role),
-                 errdetail("Its relation had OID %u.", relation),
-                 errhint("Name an existing one by calling longtail.train again.")));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the %s does not exist any more", role),
+                        errdetail("Its relation had OID %u.", relation),
+                        errhint("Name an existing one by calling longtail.train again.")));
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
 }
 
-static char *
-column_list(TupleDesc columns)
+static char *column_list(TupleDesc columns)
 {
     StringInfoData list;
 
@@ -104,42 +95,37 @@ column_list(TupleDesc columns)
     return list.data;
 }
 
-AttrNumber
-ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type)
+AttrNumber ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type)
 {
     AttrNumber number = get_attnum(relation, column);
 
-    if (number <= 0)
-    {
+    if (number <= 0) {
         Relation r = table_open(relation, AccessShareLock);
 
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_COLUMN),
-                 errmsg("column \"%s\" named as %s does not exist in %s", column, role,
-                        ltpg_relation_name(relation, role)),
-                 errhint("Its columns are: %s.", column_list(RelationGetDescr(r)))));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                        errmsg("column \"%s\" named as %s does not exist in %s", column, role,
+                               ltpg_relation_name(relation, role)),
+                        errhint("Its columns are: %s.", column_list(RelationGetDescr(r)))));
     }
     *type = getBaseType(get_atttype(relation, number));
     return number;
 }
 
 /* The only column of the primary key, or NULL. */
-static const char *
-primary_key_column(Oid relation)
+static const char *primary_key_column(Oid relation)
 {
     Relation r = table_open(relation, AccessShareLock);
     List *indexes = RelationGetIndexList(r);
     const char *name = NULL;
     ListCell *cell;
 
-    foreach (cell, indexes)
-    {
+    foreach (cell, indexes) {
         HeapTuple tuple = SearchSysCache1(INDEXRELID, ObjectIdGetDatum(lfirst_oid(cell)));
         Form_pg_index index;
 
         if (!HeapTupleIsValid(tuple))
             continue;
-        index = (Form_pg_index) GETSTRUCT(tuple);
+        index = (Form_pg_index)GETSTRUCT(tuple);
         if (index->indisprimary && index->indnkeyatts == 1)
             name = get_attname(relation, index->indkey.values[0], false);
         ReleaseSysCache(tuple);
@@ -148,15 +134,14 @@ primary_key_column(Oid relation)
     return name;
 }
 
-const char *
-ltpg_features_key(Oid relation, const char *column)
+const char *ltpg_features_key(Oid relation, const char *column)
 {
     const char *key = get_attnum(relation, column) > 0 ? column : primary_key_column(relation);
 
     if (key == NULL)
-        ereport(ERROR,
-                (errcode(ERRCODE_UNDEFINED_COLUMN),
-                 errmsg("cannot tell which column of %s holds the ids", ltpg_relation_name(relation, "features relation")),
-                 errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
+                        errmsg("cannot tell which column of %s holds the ids",
+                               ltpg_relation_name(relation, "features relation")),
+                        errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
     return key;
 }

@@ -16,16 +16,14 @@
 /* ---- the source's rows ---- */
 
 /* A column with a role; attnum 0: not given. */
-typedef struct role
-{
+typedef struct role {
     const char *name;
     int attnum; /* in what is selected */
     Oid type;
     int64 invalid; /* rows with NaN or infinity in it */
 } role;
 
-typedef struct source_reader
-{
+typedef struct source_reader {
     lt_env *env;
     lt_env *encoder_env; /* where the row encoder grows: the bundle's own environment */
     lt_builder *builder;
@@ -37,37 +35,32 @@ typedef struct source_reader
     ltpg_reading *reading;
 } source_reader;
 
-static bool
-is_id(Oid type)
+static bool is_id(Oid type)
 {
     return ltpg_id_kind(type) != LT_ID_NONE;
 }
 
-static bool
-is_time_or_number(Oid type)
+static bool is_time_or_number(Oid type)
 {
     return ltpg_is_time(type) || (ltpg_is_number(type) && type != BOOLOID);
 }
 
 /* Selects the column that plays a role, its type checked. A missing one is an error unless optional. */
-static void
-take_role(source_reader *r, role *out, Oid relation, const char *column, const char *what, bool (*takes)(Oid),
-          bool optional)
+static void take_role(source_reader *r, role *out, Oid relation, const char *column, const char *what,
+                      bool (*takes)(Oid), bool optional)
 {
     if (column == NULL || (optional && get_attnum(relation, column) <= 0))
         return;
     ltpg_column_find(relation, column, what, &out->type);
     if (!takes(out->type))
-        ereport(ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("%s \"%s\" cannot be of type %s", what, column, format_type_be(out->type))));
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("%s \"%s\" cannot be of type %s", what, column, format_type_be(out->type))));
     out->name = column;
     out->attnum = ++r->n_selected;
     appendStringInfo(&r->select, "%s%s", r->select.len > 0 ? ", " : "", quote_identifier(column));
 }
 
-static void
-take_roles(source_reader *r, const ltpg_definition *d, Oid relation, bool frozen)
+static void take_roles(source_reader *r, const ltpg_definition *d, Oid relation, bool frozen)
 {
     initStringInfo(&r->select);
     take_role(r, &r->user, relation, d->user_column, "user_column", is_id, false);
@@ -75,32 +68,28 @@ take_roles(source_reader *r, const ltpg_definition *d, Oid relation, bool frozen
     take_role(r, &r->label, relation, d->label_column, "label_column", ltpg_is_number, false);
     take_role(r, &r->weight, relation, d->weight_column, "weight_column", ltpg_is_number, frozen);
     take_role(r, &r->time, relation, d->time_column, "time_column", is_time_or_number, frozen);
-    if (r->n_selected == 0)
-    {
+    if (r->n_selected == 0) {
         appendStringInfoString(&r->select, "NULL");
         r->n_selected = 1;
     }
 }
 
-static bool
-is_null(const role *c, TupleTableSlot *slot)
+static bool is_null(const role *c, TupleTableSlot *slot)
 {
     return c->attnum > 0 && slot->tts_isnull[c->attnum - 1];
 }
 
 /* False, and counted, when the number is not finite; labels and weights are kept in single precision. */
-static bool
-take_number(role *c, TupleTableSlot *slot, bool single, double *out)
+static bool take_number(role *c, TupleTableSlot *slot, bool single, double *out)
 {
-    bool valid = c->attnum == 0 || (ltpg_number(slot->tts_values[c->attnum - 1], c->type, out) &&
-                                    (!single || fabs(*out) <= FLT_MAX));
+    bool valid = c->attnum == 0 ||
+                 (ltpg_number(slot->tts_values[c->attnum - 1], c->type, out) && (!single || fabs(*out) <= FLT_MAX));
 
     c->invalid += !valid;
     return valid;
 }
 
-static void
-read_row(void *context, TupleTableSlot *slot)
+static void read_row(void *context, TupleTableSlot *slot)
 {
     source_reader *r = context;
     lt_bundle *bundle = r->builder->bundle;
@@ -108,9 +97,8 @@ read_row(void *context, TupleTableSlot *slot)
     lt_row row = {.weight = 1};
     bool valid;
 
-    if (is_null(&r->user, slot) || is_null(&r->item, slot) || is_null(&r->label, slot) ||
-        is_null(&r->weight, slot) || is_null(&r->time, slot))
-    {
+    if (is_null(&r->user, slot) || is_null(&r->item, slot) || is_null(&r->label, slot) || is_null(&r->weight, slot) ||
+        is_null(&r->time, slot)) {
         r->reading->rows_skipped++;
         return;
     }
@@ -118,13 +106,11 @@ read_row(void *context, TupleTableSlot *slot)
     valid &= take_number(&r->weight, slot, true, &row.weight);
     valid &= take_number(&r->time, slot, false, &row.time);
     r->negative_weights += valid && row.weight < 0;
-    if (!valid || !ltpg_features_encode(r->encoder_env, &r->features, &bundle->row_encoder, slot))
-    {
+    if (!valid || !ltpg_features_encode(r->encoder_env, &r->features, &bundle->row_encoder, slot)) {
         r->reading->rows_skipped++;
         return;
     }
-    if (r->user.attnum > 0)
-    {
+    if (r->user.attnum > 0) {
         ltpg_key_make(&user, slot->tts_values[r->user.attnum - 1], r->user.type, bundle->user_id);
         ltpg_key_make(&item, slot->tts_values[r->item.attnum - 1], r->item.type, bundle->item_id);
         row.user = user.bytes;
@@ -137,32 +123,28 @@ read_row(void *context, TupleTableSlot *slot)
 }
 
 /* NaN and infinities are an error unless option "invalid" says skip. */
-static void
-complain_of_invalid(const char *column, bool single, int64 count)
+static void complain_of_invalid(const char *column, bool single, int64 count)
 {
     if (count > 0)
         ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("column \"%s\" has NaN or infinite values", column),
-                 single ? errdetail(INT64_FORMAT " row(s) have them, or a number beyond single precision (3.4e38).", count)
-                        : errdetail(INT64_FORMAT " row(s) have them.", count),
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column \"%s\" has NaN or infinite values", column),
+                 single
+                     ? errdetail(INT64_FORMAT " row(s) have them, or a number beyond single precision (3.4e38).", count)
+                     : errdetail(INT64_FORMAT " row(s) have them.", count),
                  errhint("Clean them in a view, or say \"invalid\": \"skip\" to leave such rows out.")));
 }
 
-static void
-check_features(const lt_options *options, const ltpg_features *features)
+static void check_features(const lt_options *options, const ltpg_features *features)
 {
     for (int i = 0; i < features->n && lt_option_is(options, "invalid", "error"); i++)
         complain_of_invalid(features->column[i].name, false, features->column[i].invalid);
 }
 
-static void
-check_rows(const source_reader *r, const lt_options *options)
+static void check_rows(const source_reader *r, const lt_options *options)
 {
     if (r->negative_weights > 0)
         ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("column \"%s\" has negative weights", r->weight.name),
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("column \"%s\" has negative weights", r->weight.name),
                  errdetail(INT64_FORMAT " row(s) have them.", r->negative_weights),
                  errhint("Leave such rows (returns, cancellations) out in a view.")));
     check_features(options, &r->features);
@@ -173,33 +155,30 @@ check_rows(const source_reader *r, const lt_options *options)
     complain_of_invalid(r->time.name, false, r->time.invalid);
 }
 
-static void
-scan_source(source_reader *r, Oid relation, const lt_options *options)
+static void scan_source(source_reader *r, Oid relation, const lt_options *options)
 {
-    ltpg_scan(psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select,
-                       ltpg_relation_name(relation, "source")),
-              read_row, r);
+    ltpg_scan(
+        psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select, ltpg_relation_name(relation, "source")),
+        read_row, r);
     check_rows(r, options);
 }
 
 /* ---- the sides' features ---- */
 
-typedef struct side_reader
-{
+typedef struct side_reader {
     lt_env *env;
     lt_encoder *encoder;
     lt_dictionary *ids;
     lt_id_kind id_kind;
     Oid key_type;
-    bool adds;       /* items: a new key joins the dictionary */
+    bool adds; /* items: a new key joins the dictionary */
     ltpg_features features;
-    int32 *number;   /* of each row: provisional number of its id, -1 unknown */
+    int32 *number; /* of each row: provisional number of its id, -1 unknown */
     size_t n, capacity;
     const char *relation, *key;
 } side_reader;
 
-static void
-read_side_row(void *context, TupleTableSlot *slot)
+static void read_side_row(void *context, TupleTableSlot *slot)
 {
     side_reader *r = context;
     ltpg_key key;
@@ -216,8 +195,7 @@ read_side_row(void *context, TupleTableSlot *slot)
 }
 
 /* Reads a features relation into an encoder still fitting; without one, there is nothing to read. */
-static void
-read_side(side_reader *r, Oid relation, const char *id_column, const lt_options *options)
+static void read_side(side_reader *r, Oid relation, const char *id_column, const lt_options *options)
 {
     if (!OidIsValid(relation))
         return;
@@ -225,25 +203,22 @@ read_side(side_reader *r, Oid relation, const char *id_column, const lt_options 
     r->key = ltpg_features_key(relation, id_column);
     ltpg_column_find(relation, r->key, "key", &r->key_type);
     r->features = ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
-    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation),
-              read_side_row, r);
+    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), read_side_row,
+              r);
     check_features(options, &r->features);
 }
 
 /* Encodes what was read, each row at its id's final number. */
-static void
-finish_side(side_reader *r, const int32 *map, const lt_options *options, lt_table *out)
+static void finish_side(side_reader *r, const int32 *map, const lt_options *options, lt_table *out)
 {
     int64_t *place;
     bool *taken;
 
     LTPG(r->env, lt_alloc(r->env, &place, r->n, sizeof *place, "the features' places"));
     LTPG(r->env, lt_alloc(r->env, &taken, r->ids->n, sizeof *taken, "the features' places"));
-    for (size_t i = 0; i < r->n; i++)
-    {
+    for (size_t i = 0; i < r->n; i++) {
         place[i] = r->number[i] < 0 ? -1 : map[r->number[i]];
-        if (place[i] >= 0 && taken[place[i]])
-        {
+        if (place[i] >= 0 && taken[place[i]]) {
             int64_t length;
             const char *bytes = lt_dictionary_key(r->ids, place[i], &length);
 
@@ -266,8 +241,7 @@ finish_side(side_reader *r, const int32 *map, const lt_options *options, lt_tabl
 /* ---- both ---- */
 
 /* True when the column is not needed or is there with a type of the same kind. */
-static bool
-same_id(Oid relation, const char *column, lt_id_kind kind)
+static bool same_id(Oid relation, const char *column, lt_id_kind kind)
 {
     AttrNumber number = column == NULL ? 0 : get_attnum(relation, column);
 
@@ -276,17 +250,15 @@ same_id(Oid relation, const char *column, lt_id_kind kind)
     return ltpg_id_kind(get_atttype(relation, number)) == kind;
 }
 
-bool
-ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bundle)
+bool ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bundle)
 {
     return same_id(relation, d->user_column, bundle->user_id) && same_id(relation, d->item_column, bundle->item_id) &&
            (d->label_column == NULL) == (bundle->label_kind == LT_LABEL_IMPLICIT) &&
            ltpg_features_fit(relation, &bundle->row_encoder);
 }
 
-void
-ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *options, lt_bundle *bundle,
-                   lt_dataset *dataset, ltpg_reading *reading)
+void ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *options, lt_bundle *bundle,
+                        lt_dataset *dataset, ltpg_reading *reading)
 {
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
     lt_builder builder;
@@ -295,8 +267,8 @@ ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *opti
     memset(reading, 0, sizeof *reading);
     ltpg_relation_name(d->source, "source");
     take_roles(&r, d, d->source, false);
-    r.features = ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder,
-                                      r.n_selected + 1);
+    r.features =
+        ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder, r.n_selected + 1);
     bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
     bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;
     LTPG(env, lt_builder_init(env, &builder, bundle, false, options));
@@ -304,12 +276,14 @@ ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *opti
     builder.has_weight = r.weight.attnum > 0;
     builder.has_time = r.time.attnum > 0;
     scan_source(&r, d->source, options);
-    if (builder.pairs)
-    {
-        side_reader users = {.env = env, .encoder = &bundle->user_encoder, .ids = &bundle->users,
-                             .id_kind = bundle->user_id};
-        side_reader items = {.env = env, .encoder = &bundle->item_encoder, .ids = &bundle->items,
-                             .id_kind = bundle->item_id, .adds = true};
+    if (builder.pairs) {
+        side_reader users = {
+            .env = env, .encoder = &bundle->user_encoder, .ids = &bundle->users, .id_kind = bundle->user_id};
+        side_reader items = {.env = env,
+                             .encoder = &bundle->item_encoder,
+                             .ids = &bundle->items,
+                             .id_kind = bundle->item_id,
+                             .adds = true};
         int32 *user_map, *item_map;
 
         read_side(&users, d->user_features, d->user_column, options);
@@ -321,9 +295,8 @@ ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *opti
     LTPG(env, lt_builder_finish(env, &builder, options, dataset));
 }
 
-void
-ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_options *options, lt_bundle *bundle,
-                 lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading)
+void ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_options *options, lt_bundle *bundle,
+                      lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading)
 {
     lt_builder builder;
     source_reader r = {.env = env, .encoder_env = bundle_env, .builder = &builder, .reading = reading};

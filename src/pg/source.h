@@ -40,13 +40,14 @@ typedef struct ltpg_features {
 extern ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options,
                                           const char *const *taken, int n_taken, lt_encoder *encoder, int first);
 /*
- * Matches a frozen encoder's features to a relation's columns, from attnum `first` of what will be selected. A column that
- * is gone or changed to another kind is an error.
+ * Matches a frozen encoder's features to a relation's columns, from attnum `first` of what will be selected. A column
+ * that is gone or changed to another kind is an error.
  */
 extern ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first);
 /* Whether ltpg_features_bind would find every column. */
 extern bool ltpg_features_fit(Oid relation, const lt_encoder *encoder);
-/* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity. */
+/* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity.
+ */
 extern bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot);
 
 typedef struct ltpg_reading {

@@ -38,11 +38,11 @@ static bool ok_at(bool condition, const char *file, int line, const char *format
 #define ok(condition, ...) ok_at((condition), __FILE__, __LINE__, __VA_ARGS__)
 
 /* |got - want| <= absolute tolerance; NaN equals NaN. */
-#define near(got, want, tolerance, ...)                                                                              \
-    do {                                                                                                             \
-        double got_ = (got), want_ = (want);                                                                         \
-        if (!ok((isnan(got_) && isnan(want_)) || got_ == want_ || fabs(got_ - want_) <= (tolerance), __VA_ARGS__))   \
-            printf("# got %.17g, want %.17g\n", got_, want_);                                                        \
+#define near(got, want, tolerance, ...)                                                                                \
+    do {                                                                                                               \
+        double got_ = (got), want_ = (want);                                                                           \
+        if (!ok((isnan(got_) && isnan(want_)) || got_ == want_ || fabs(got_ - want_) <= (tolerance), __VA_ARGS__))     \
+            printf("# got %.17g, want %.17g\n", got_, want_);                                                          \
     } while (0)
 
 static int done(void) __attribute__((unused));
@@ -144,11 +144,11 @@ static void test_env_drop(lt_env *env)
 }
 
 /* The status of a call that should succeed; prints the error when it does not. */
-#define fine(env, call)                                                                                              \
-    do {                                                                                                             \
-        lt_status status_ = (call);                                                                                  \
-        if (!ok(status_ == LT_OK, "%s", #call))                                                                      \
-            printf("# %s\n", (env)->error.message);                                                                  \
+#define fine(env, call)                                                                                                \
+    do {                                                                                                               \
+        lt_status status_ = (call);                                                                                    \
+        if (!ok(status_ == LT_OK, "%s", #call))                                                                        \
+            printf("# %s\n", (env)->error.message);                                                                    \
     } while (0)
 
 #endif
