@@ -71,9 +71,6 @@ SELECT changed('{arrays,0,values,0}', '"1 or 2"')::longtail.predictor;
 SELECT changed('{arrays,0,values,0}', '""')::longtail.predictor;
 SELECT changed('{fit,converged}', '1')::longtail.predictor;
 
--- the parts of aggregates are not for calling
-SELECT longtail.fit_serialize(NULL);
-SELECT longtail.auc_final(NULL);
 
 DROP FUNCTION changed;
 DROP TABLE models, rows;
