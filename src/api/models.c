@@ -54,15 +54,11 @@ static bool has_range(const lt_option *option)
 
 Datum longtail_options(PG_FUNCTION_ARGS)
 {
-    const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    const lt_algorithm *algorithm = lt_algorithm_find(name);
+    const lt_algorithm *algorithm = ltpg_algorithm(text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     lt_options options;
 
-    if (algorithm == NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown algorithm \"%s\"", name),
-                        errhint("SELECT name, description FROM longtail.algorithms() lists them.")));
     InitMaterializedSRF(fcinfo, 0);
     LTPG(env, lt_options_init(env, &options, algorithm->options, algorithm->n_options));
     for (int i = 0; i < options.n; i++) {

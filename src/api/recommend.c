@@ -88,28 +88,17 @@ static int32 *items_argument(FunctionCallInfo fcinfo, const ltpg_model *model, i
     return items;
 }
 
-static int compare_items(const void *a, const void *b)
-{
-    int32 left = *(const int32 *)a, right = *(const int32 *)b;
-
-    return (left > right) - (left < right);
-}
-
 /* Each candidate once. */
 static void take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, int n, lt_request *request)
 {
     int32 *items;
-    int64 count, kept = 0;
+    int64 count;
 
     if (PG_ARGISNULL(n))
         return;
     items = items_argument(fcinfo, model, n, "candidates", &count);
-    qsort(items, count, sizeof *items, compare_items);
-    for (int64 i = 0; i < count; i++)
-        if (i == 0 || items[i] != items[kept - 1])
-            items[kept++] = items[i];
+    request->n_candidates = ltpg_unique_items(items, count);
     request->candidates = items;
-    request->n_candidates = kept;
 }
 
 /* What is known of the user: number, live features, and live history where it is needed. */

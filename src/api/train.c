@@ -42,16 +42,6 @@ typedef struct training {
 
 /* ---- checking ---- */
 
-static const lt_algorithm *find_algorithm(const char *name)
-{
-    const lt_algorithm *algorithm = lt_algorithm_find(name);
-
-    if (algorithm == NULL)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown algorithm \"%s\"", name),
-                        errhint("SELECT name, description FROM longtail.algorithms() lists them.")));
-    return algorithm;
-}
-
 static void check_definition(const ltpg_definition *d, const lt_algorithm *algorithm)
 {
     bool recommender = d->user_column != NULL && d->item_column != NULL;
@@ -374,7 +364,7 @@ static Datum run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jso
 
     INSTR_TIME_SET_CURRENT(start);
     t.env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
-    t.algorithm = find_algorithm(definition->algorithm);
+    t.algorithm = ltpg_algorithm(definition->algorithm);
     LTPG(t.env, lt_options_init(t.env, &t.options, t.algorithm->options, t.algorithm->n_options));
     ltpg_options_set(t.env, &t.options, definition->options);
     t.result.options = definition->options;

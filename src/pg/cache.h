@@ -54,6 +54,8 @@ extern char *ltpg_model_item_text(const ltpg_model *model, int32 item);
 /* How a user reads an input column, palloc'ed: "price", "country=Iceland", "item id=85123A". */
 extern char *ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 column);
 
+/* Sorts item numbers and keeps each once; returns how many are left. */
+extern int64 ltpg_unique_items(int32 *items, int64 n);
 /* Items a user has, as numbers (ascending, each once, unknown ones left out). */
 typedef struct ltpg_seen {
     int64 n;

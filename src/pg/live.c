@@ -63,6 +63,12 @@ static int compare_items(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+int64 ltpg_unique_items(int32 *items, int64 n)
+{
+    qsort(items, n, sizeof *items, compare_items);
+    return qunique(items, n, sizeof *items, compare_items);
+}
+
 /* Text does not read as the integers or uuids it was at training: better said so than at the first row that fails. */
 static void check_id_column(const ltpg_model *model, const char *column, const char *role, lt_id_kind kind, Oid *type)
 {
@@ -107,8 +113,7 @@ ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
             if (number >= 0)
                 seen.item[seen.n++] = number;
         }
-        qsort(seen.item, seen.n, sizeof(int32), compare_items);
-        seen.n = qunique(seen.item, seen.n, sizeof(int32), compare_items);
+        seen.n = ltpg_unique_items(seen.item, seen.n);
     }
     SPI_finish();
     return seen;

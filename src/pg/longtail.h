@@ -49,7 +49,10 @@ extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
             ltpg_raise(env);                                                                                           \
     } while (0)
 
-/* ---- options (options.c) ---- */
+/* ---- algorithms and options (options.c) ---- */
+
+/* By name; an error for one that there is not. */
+extern const struct lt_algorithm *ltpg_algorithm(const char *name);
 
 /* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given
  * for an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */

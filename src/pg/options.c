@@ -1,8 +1,10 @@
 /*
- * options.c: a jsonb object into an option list. What is allowed stands in the option tables of the core.
+ * options.c: an algorithm by name, and a jsonb object into its option list. What is allowed stands in the option tables
+ * of the core.
  */
 #include "longtail.h"
 
+#include "model.h"
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
@@ -126,4 +128,14 @@ void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
         token = JsonbIteratorNext(&it, &v, false);
         LTPG(env, set_value(env, options, name, token, &v, &it));
     }
+}
+
+const lt_algorithm *ltpg_algorithm(const char *name)
+{
+    const lt_algorithm *algorithm = lt_algorithm_find(name);
+
+    if (algorithm == NULL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown algorithm \"%s\"", name),
+                        errhint("SELECT name, description FROM longtail.algorithms() lists them.")));
+    return algorithm;
 }
