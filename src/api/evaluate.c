@@ -123,19 +123,18 @@ static int cutoffs(FunctionCallInfo fcinfo, int n, int **out)
 static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e, uint64 seed)
 {
     lt_recommender *r = &e->model->recommender;
-    const lt_reranker *method;
-    double strength;
+    lt_request how = {.popularity_exponent = e->model->bundle.popularity_exponent, .seed = seed};
     lt_ranking_metrics metrics;
     lt_pairs seen = ltpg_model_seen(e->env, e->model);
     lt_test test;
     int *k;
     int n_k = cutoffs(fcinfo, 2, &k);
 
-    method = ltpg_method_argument(fcinfo, e->model, 3, 4, &strength);
+    how.method = ltpg_method_argument(fcinfo, e->model, 3, 4, &how.strength);
     make_test(e, &seen, &test);
     find_strangers(e, &test);
     LTPG(e->env, lt_ranking_init(e->env, &metrics, k, n_k, &r->popularity));
-    LTPG(e->env, lt_evaluate_ranking(e->env, r, &test, method, strength, NULL, seed, &metrics));
+    LTPG(e->env, lt_evaluate_ranking(e->env, r, &test, &how, &metrics));
     for (int j = 0; j < n_k; j++)
         for (int m = 0; m < LT_MEASURES; m++) {
             double figure;

@@ -116,12 +116,12 @@ static void take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_s
     request->subject.user = ltpg_model_user(model, user, type);
     if (request->subject.user < 0) {
         request->subject.features = ltpg_live_user(model, user, type);
-        request->popularity_only = request->subject.features == NULL;
     }
-    if (exclude_seen || request->method->uses_taste)
+    if (exclude_seen || request->method->uses_taste || model->bundle.model.algorithm->uses_history)
         seen = ltpg_live_seen(model, user, type);
     request->subject.history = seen.item;
     request->subject.n_history = seen.n;
+    request->popularity_only = !lt_recommender_knows(&model->recommender, &request->subject);
 }
 
 static void exclude(uint8 *excluded, const int32 *items, int64 n)
@@ -156,7 +156,7 @@ static Datum recommend(FunctionCallInfo fcinfo, positions at)
 {
     ltpg_model *model = open_recommender(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, at.k)};
+    lt_request request = {.k = k_argument(fcinfo, at.k), .popularity_exponent = model->bundle.popularity_exponent};
     bool exclude_seen = PG_ARGISNULL(at.exclude_seen) || PG_GETARG_BOOL(at.exclude_seen);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_list list;
@@ -200,7 +200,7 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 1)};
+    lt_request request = {.k = k_argument(fcinfo, 1), .popularity_exponent = model->bundle.popularity_exponent};
     bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_pairs seen = ltpg_model_seen(env, model);
@@ -218,8 +218,7 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
 
         CHECK_FOR_INTERRUPTS();
         request.subject.user = user;
-        request.subject.history = seen.col + seen.start[user];
-        request.subject.n_history = seen.start[user + 1] - seen.start[user];
+        lt_subject_take_history(&request.subject, &seen, user);
         request.seed = (uint64)user;
         if (exclude_seen)
             exclude(excluded, request.subject.history, request.subject.n_history);

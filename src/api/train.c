@@ -259,48 +259,6 @@ static void decide(training *t, bool new_definition, bool has_active)
     }
 }
 
-/* The next example that says a user has an item: a positive one, or any rating. */
-static int64 next_had(const lt_dataset *data, const lt_examples *ex, int64 at)
-{
-    while (at < ex->n && data->label_kind != LT_LABEL_REAL && ex->label[at] <= 0)
-        at++;
-    return at;
-}
-
-/* What users had, in training or held out: both parts are in order of user, then item. */
-static lt_pairs all_seen(training *t)
-{
-    const lt_examples *part[2] = {&t->dataset.train, &t->dataset.validation};
-    int64 at[2] = {next_had(&t->dataset, part[0], 0), next_had(&t->dataset, part[1], 0)};
-    lt_pairs seen = {.rows = t->dataset.design.users, .cols = t->dataset.design.items};
-    int32 user = 0;
-    int64 n = 0;
-
-    LTPG(t->env, lt_alloc(t->env, &seen.start, (size_t)seen.rows + 1, sizeof(int64_t), "the seen items"));
-    LTPG(t->env, lt_alloc(t->env, &seen.col, (size_t)(part[0]->n + part[1]->n), sizeof(int32_t), "the seen items"));
-    while (at[0] < part[0]->n || at[1] < part[1]->n) {
-        int from = at[0] >= part[0]->n;
-        const lt_examples *ex;
-        int64 i;
-
-        if (at[0] < part[0]->n && at[1] < part[1]->n) {
-            int32 u[2] = {part[0]->user[at[0]], part[1]->user[at[1]]};
-
-            from = u[1] < u[0] || (u[1] == u[0] && part[1]->item[at[1]] < part[0]->item[at[0]]);
-        }
-        ex = part[from];
-        i = at[from];
-        while (user < ex->user[i])
-            seen.start[++user] = n;
-        if (n == seen.start[user] || seen.col[n - 1] != ex->item[i])
-            seen.col[n++] = ex->item[i];
-        at[from] = next_had(&t->dataset, ex, i + 1);
-    }
-    while (user < seen.rows)
-        seen.start[++user] = n;
-    return seen;
-}
-
 static int store(training *t, bool new_definition)
 {
     lt_writer model, seen;
@@ -313,8 +271,9 @@ static int store(training *t, bool new_definition)
     LTPG(t->env, model.status);
     parts[0] = (ltpg_part){"model", model.bytes, model.n};
     if (lt_bundle_is_recommender(&t->bundle)) {
-        lt_pairs had = all_seen(t);
+        lt_pairs had;
 
+        LTPG(t->env, lt_builder_all_seen(t->env, &t->dataset, &had));
         lt_writer_init(t->env, &seen);
         lt_pairs_write(&seen, &had);
         LTPG(t->env, seen.status);

@@ -297,6 +297,8 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
     }
     if (b->has_weight)
         LT_TRY(lt_alloc(env, &out->weight, (size_t)n, sizeof(float), "the weights"));
+    if (b->has_time && b->pairs)
+        LT_TRY(lt_alloc(env, &out->time, (size_t)n, sizeof(double), "the times"));
     for (int64_t i = 0; i < n; i++) {
         int32_t row = order[first + i];
 
@@ -309,6 +311,8 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
         }
         if (b->has_weight)
             out->weight[i] = b->weight[row];
+        if (out->time != NULL)
+            out->time[i] = b->time[row];
     }
     return LT_OK;
 }
@@ -339,35 +343,97 @@ static lt_label_kind label_kind_of(const lt_builder *b, const int32_t *order, in
     return LT_LABEL_BINARY;
 }
 
-/* What users are known to have: training pairs with a positive label, or any pair of a rating. */
-static lt_status collect_seen(lt_env *env, lt_dataset *d)
+/* One more row of a pair that is there already. */
+static void add_to_pair(lt_pairs *seen, int64_t at, const lt_examples *ex, int64_t i, bool ratings)
 {
-    const lt_examples *ex = &d->train;
-    lt_pairs *seen = &d->seen;
-    int64_t n = 0;
-    int32_t previous_user = -1, previous_item = -1;
+    bool later = ex->time == NULL || ex->time[i] >= seen->time[at];
 
+    if (seen->val != NULL && ratings)
+        seen->val[at] = later ? ex->label[i] : seen->val[at];
+    else if (seen->val != NULL)
+        seen->val[at] += ex->weight[i];
+    if (seen->time != NULL && later)
+        seen->time[at] = ex->time[i];
+}
+
+static void put_pair(lt_pairs *seen, int64_t at, const lt_examples *ex, int64_t i, bool ratings)
+{
+    seen->col[at] = ex->item[i];
+    if (seen->val != NULL)
+        seen->val[at] = ratings ? ex->label[i] : ex->weight[i];
+    if (seen->time != NULL)
+        seen->time[at] = ex->time[i];
+}
+
+/* The next example from `at` on that says a user has an item. */
+static int64_t next_had(const lt_examples *ex, int64_t at, bool ratings)
+{
+    while (at < ex->n && (ex->user[at] < 0 || ex->item[at] < 0 || (!ratings && ex->label[at] <= 0)))
+        at++;
+    return at;
+}
+
+/* What the rows of all parts say that users have; each part is in order of user, then item. */
+static lt_status collect(lt_env *env, const lt_dataset *d, const lt_examples *const part[2], lt_pairs *seen)
+{
+    bool ratings = d->label_kind == LT_LABEL_REAL;
+    int64_t at[2] = {next_had(part[0], 0, ratings), next_had(part[1], 0, ratings)};
+    size_t most = (size_t)(part[0]->n + part[1]->n);
+    int32_t user = 0;
+    int64_t n = 0;
+
+    memset(seen, 0, sizeof *seen);
     seen->rows = d->design.users;
     seen->cols = d->design.items;
     LT_TRY(lt_alloc(env, &seen->start, (size_t)seen->rows + 1, sizeof(int64_t), "the seen items"));
-    LT_TRY(lt_alloc(env, &seen->col, (size_t)ex->n, sizeof(int32_t), "the seen items"));
-    LT_TRY(lt_alloc(env, &d->item_count, (size_t)seen->cols, sizeof(double), "the items' counts"));
-    for (int64_t i = 0; i < ex->n; i++) {
-        int32_t user = ex->user[i], item = ex->item[i];
+    LT_TRY(lt_alloc(env, &seen->col, most, sizeof(int32_t), "the seen items"));
+    if (ratings || part[0]->weight != NULL)
+        LT_TRY(lt_alloc(env, &seen->val, most, sizeof(float), "the seen items"));
+    if (part[0]->time != NULL)
+        LT_TRY(lt_alloc(env, &seen->time, most, sizeof(double), "the seen items"));
+    for (int64_t steps = 0; at[0] < part[0]->n || at[1] < part[1]->n; steps++) {
+        int from = at[0] >= part[0]->n;
+        const lt_examples *ex;
+        int64_t i;
 
-        if (user < 0 || item < 0 || (d->label_kind != LT_LABEL_REAL && ex->label[i] <= 0))
-            continue;
-        d->item_count[item]++;
-        if (user == previous_user && item == previous_item)
-            continue;
-        seen->col[n++] = item;
-        seen->start[user + 1] = n;
-        previous_user = user;
-        previous_item = item;
+        if (steps % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        if (at[0] < part[0]->n && at[1] < part[1]->n) {
+            int32_t u[2] = {part[0]->user[at[0]], part[1]->user[at[1]]};
+
+            from = u[1] < u[0] || (u[1] == u[0] && part[1]->item[at[1]] < part[0]->item[at[0]]);
+        }
+        ex = part[from];
+        i = at[from];
+        while (user < ex->user[i])
+            seen->start[++user] = n;
+        if (n > seen->start[user] && seen->col[n - 1] == ex->item[i])
+            add_to_pair(seen, n - 1, ex, i, ratings);
+        else
+            put_pair(seen, n++, ex, i, ratings);
+        at[from] = next_had(ex, i + 1, ratings);
     }
-    for (int32_t u = 0; u < seen->rows; u++)
-        if (seen->start[u + 1] < seen->start[u])
-            seen->start[u + 1] = seen->start[u];
+    while (user < seen->rows)
+        seen->start[++user] = n;
+    return LT_OK;
+}
+
+lt_status lt_builder_all_seen(lt_env *env, const lt_dataset *d, lt_pairs *out)
+{
+    return collect(env, d, (const lt_examples *const[2]){&d->train, &d->validation}, out);
+}
+
+/* lt_dataset.seen and item_count. */
+static lt_status collect_seen(lt_env *env, lt_dataset *d)
+{
+    static const lt_examples none;
+    const lt_examples *ex = &d->train;
+
+    LT_TRY(collect(env, d, (const lt_examples *const[2]){ex, &none}, &d->seen));
+    LT_TRY(lt_alloc(env, &d->item_count, (size_t)d->design.items, sizeof(double), "the items' counts"));
+    for (int64_t i = next_had(ex, 0, d->label_kind == LT_LABEL_REAL); i < ex->n;
+         i = next_had(ex, i + 1, d->label_kind == LT_LABEL_REAL))
+        d->item_count[ex->item[i]]++;
     return LT_OK;
 }
 
@@ -447,6 +513,8 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
     }
     if (b->pairs) {
         out->unknown_users = b->unknown_users;
+        out->user_ids = &bundle->users;
+        out->item_ids = &bundle->items;
         LT_TRY(draw_user_lots(env, b, &out->validation, &out->validation_lot));
         LT_TRY(collect_seen(env, out));
         if (!b->frozen)

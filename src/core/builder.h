@@ -50,4 +50,7 @@ lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, 
  */
 lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out);
 
+/* As lt_dataset.seen, of the validation part as well. */
+lt_status lt_builder_all_seen(lt_env *env, const lt_dataset *d, lt_pairs *out);
+
 #endif

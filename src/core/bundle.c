@@ -166,17 +166,27 @@ void lt_pairs_write(lt_writer *w, const lt_pairs *p)
     lt_write_i32(w, p->cols);
     lt_write_i64s(w, p->start, p->rows + 1);
     lt_write_i32s(w, p->col, p->start[p->rows]);
+    lt_write_f32s(w, p->val, p->val == NULL ? 0 : p->start[p->rows]);
+    lt_write_f64s(w, p->time, p->time == NULL ? 0 : p->start[p->rows]);
 }
 
 lt_status lt_pairs_read(lt_reader *r, lt_pairs *p)
 {
-    int64_t n_start, n_col;
+    int64_t n_start, n_col, n_val, n_time;
 
     memset(p, 0, sizeof *p);
     p->rows = lt_read_i32(r);
     p->cols = lt_read_i32(r);
     p->start = lt_read_i64s(r, &n_start);
     p->col = lt_read_i32s(r, &n_col);
+    p->val = lt_read_f32s(r, &n_val);
+    p->time = lt_read_f64s(r, &n_time);
+    if (r->status == LT_OK && ((n_val != 0 && n_val != n_col) || (n_time != 0 && n_time != n_col)))
+        lt_reader_corrupt(r, "the seen items' values do not fit them");
+    if (n_val == 0)
+        p->val = NULL;
+    if (n_time == 0)
+        p->time = NULL;
     if (r->status == LT_OK && (p->rows < 0 || p->cols < 0 || n_start != (int64_t)p->rows + 1 || p->start[0] != 0 ||
                                p->start[p->rows] != n_col))
         lt_reader_corrupt(r, "the seen items do not fit together");
@@ -187,6 +197,9 @@ lt_status lt_pairs_read(lt_reader *r, lt_pairs *p)
         for (int64_t k = p->start[i]; k < p->start[i + 1]; k++)
             if (p->col[k] <= (k > p->start[i] ? p->col[k - 1] : -1) || p->col[k] >= p->cols)
                 lt_reader_corrupt(r, "a seen item is out of range or order");
+    for (int64_t k = 0; r->status == LT_OK && k < n_col; k++)
+        if ((p->val != NULL && !isfinite(p->val[k])) || (p->time != NULL && !isfinite(p->time[k])))
+            lt_reader_corrupt(r, "a seen item's weight or time is out of range");
     return r->status;
 }
 

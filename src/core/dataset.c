@@ -146,6 +146,43 @@ bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col)
     return low < p->start[row + 1] && p->col[low] == col;
 }
 
+lt_status lt_pairs_transpose(lt_env *env, const lt_pairs *p, lt_pairs *out)
+{
+    int64_t n = p->start[p->rows];
+    int64_t *at;
+
+    memset(out, 0, sizeof *out);
+    out->rows = p->cols;
+    out->cols = p->rows;
+    LT_TRY(lt_alloc(env, &out->start, (size_t)out->rows + 1, sizeof *out->start, "the interactions by item"));
+    LT_TRY(lt_alloc(env, &out->col, (size_t)n, sizeof *out->col, "the interactions by item"));
+    if (p->val != NULL)
+        LT_TRY(lt_alloc(env, &out->val, (size_t)n, sizeof *out->val, "the interactions by item"));
+    if (p->time != NULL)
+        LT_TRY(lt_alloc(env, &out->time, (size_t)n, sizeof *out->time, "the interactions by item"));
+    LT_TRY(lt_alloc(env, &at, (size_t)out->rows + 1, sizeof *at, "the interactions by item"));
+    for (int64_t k = 0; k < n; k++)
+        out->start[p->col[k] + 1]++;
+    for (int32_t r = 0; r < out->rows; r++)
+        out->start[r + 1] += out->start[r];
+    memcpy(at, out->start, (size_t)out->rows * sizeof *at);
+    for (int32_t r = 0; r < p->rows; r++) {
+        if (r % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        for (int64_t k = p->start[r]; k < p->start[r + 1]; k++) {
+            int64_t to = at[p->col[k]]++;
+
+            out->col[to] = r;
+            if (p->val != NULL)
+                out->val[to] = p->val[k];
+            if (p->time != NULL)
+                out->time[to] = p->time[k];
+        }
+    }
+    lt_free(env, at);
+    return LT_OK;
+}
+
 lt_inputs lt_dataset_inputs(const lt_dataset *d)
 {
     return (lt_inputs){.design = &d->design, .row = &d->row, .user = &d->user, .item = &d->item};

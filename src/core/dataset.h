@@ -64,6 +64,7 @@ typedef struct lt_examples {
     int32_t *row, *user, *item;
     float *label, *weight;
     float *offset; /* added to the margin while training only: the sampling correction */
+    double *time;  /* unix seconds, or the number a time column had; NULL: there is none */
 } lt_examples;
 
 /* Compressed rows: row r's columns are col[start[r] .. start[r+1]), ascending. */
@@ -71,10 +72,13 @@ typedef struct lt_pairs {
     int32_t rows, cols;
     int64_t *start; /* rows + 1 */
     int32_t *col;
-    float *val; /* NULL is all ones */
+    float *val;   /* NULL is all ones */
+    double *time; /* NULL: unknown */
 } lt_pairs;
 
 bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col);
+/* Columns become rows; val and time go along. Polls. */
+lt_status lt_pairs_transpose(lt_env *env, const lt_pairs *p, lt_pairs *out);
 
 typedef enum lt_label_kind {
     LT_LABEL_BINARY, /* 0 or 1 */
@@ -83,6 +87,7 @@ typedef enum lt_label_kind {
 } lt_label_kind;
 
 struct lt_model;
+struct lt_bundle;
 
 typedef struct lt_dataset {
     lt_design design;
@@ -91,7 +96,15 @@ typedef struct lt_dataset {
     lt_examples train, validation; /* IMPLICIT: positives only */
     float *validation_lot;         /* of each validation example: a number in [0, 1) drawn by its user's id alone */
     lt_dictionary unknown_users;   /* encoded by a stored bundle: the ids of users -1, -2, ... */
-    lt_pairs seen;                 /* U x I: training pairs with a positive label (label > 0), or any pair if REAL */
+    /*
+     * U x I, what users have: training pairs with a positive label, or any pair if REAL. val: the sum of a pair's
+     * weights (NULL without weights), if REAL its latest label; time: its latest (NULL without a time column).
+     */
+    lt_pairs seen;
+    lt_pairs social;                 /* U x U: edges between users and their weights; rows = 0: none were given */
+    const lt_dictionary *user_ids, *item_ids; /* of a recommender */
+    int n_bases;                     /* stored versions that option base or models named */
+    const struct lt_bundle *const *base;
     double *item_count;            /* I: interactions in the training part; NULL when there are no items */
     /* The validation metric of a model as it stands after an epoch, for the training log; NULL: not measured. */
     lt_status (*measure)(lt_env *env, void *context, const struct lt_model *model, double *value);

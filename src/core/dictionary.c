@@ -96,6 +96,16 @@ lt_status lt_dictionary_init(lt_env *env, lt_dictionary *d)
     return rebuild_slots(env, d, FIRST_SLOTS);
 }
 
+void lt_dictionary_free(lt_env *env, lt_dictionary *d)
+{
+    lt_free(env, d->start);
+    lt_free(env, d->bytes);
+    lt_free(env, d->count);
+    lt_free(env, d->hash);
+    lt_free(env, d->slot);
+    memset(d, 0, sizeof *d);
+}
+
 lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
                             int32_t *number)
 {

@@ -24,6 +24,8 @@ typedef struct lt_dictionary {
 } lt_dictionary;
 
 lt_status lt_dictionary_init(lt_env *env, lt_dictionary *d);
+/* For large ones that are done with early; d is as before lt_dictionary_init. */
+void lt_dictionary_free(lt_env *env, lt_dictionary *d);
 /* Finds or adds; *number is its provisional number; adds weight to its count. LT_INVALID beyond INT32_MAX - 1 keys. */
 lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
                             int32_t *number);

@@ -23,7 +23,7 @@ lt_status lt_encoder_init(lt_env *env, lt_encoder *e)
     return lt_alloc(env, &e->raw, 1, sizeof *e->raw, "the raw rows");
 }
 
-lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind kind)
+static lt_status add_feature(lt_env *env, lt_encoder *e, const char *name, lt_kind kind, int32_t buckets)
 {
     struct lt_encoder_raw *raw = e->raw;
     size_t length = strlen(name) + 1;
@@ -41,7 +41,7 @@ lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind k
     LT_TRY(lt_alloc(env, &copy, length, 1, "the features"));
     memcpy(copy, name, length);
     f = &e->feature[e->n_features];
-    *f = (lt_feature){.name = copy, .kind = kind, .other_column = -1, .null_column = -1};
+    *f = (lt_feature){.name = copy, .kind = kind, .other_column = -1, .null_column = -1, .buckets = buckets};
     if (lt_kind_has_tokens(kind)) {
         LT_TRY(lt_dictionary_init(env, &f->dictionary));
     } else if (kind != LT_VECTOR) {
@@ -54,64 +54,24 @@ lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind k
     return LT_OK;
 }
 
-/* ---- calendar ---- */
-
-static int64_t floor_div(int64_t a, int64_t b)
+lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind kind)
 {
-    return a / b - (a % b < 0);
+    assert(kind != LT_TEXT);
+    return add_feature(env, e, name, kind, 0);
 }
 
-/* Day of the year from 0, and the year's length, of a day counted from 1970-01-01 in the proleptic Gregorian calendar.
- */
-static int64_t day_of_year(int64_t day, int64_t *year_length)
+lt_status lt_encoder_add_text(lt_env *env, lt_encoder *e, const char *name, int32_t buckets)
 {
-    int64_t since_year_1 = day + 719162;
-    int64_t rest = since_year_1 - floor_div(since_year_1, 146097) * 146097; /* within 400 years */
-    int64_t century = rest / 36524 < 3 ? rest / 36524 : 3; /* the fourth has the leap day of its last year */
-    int64_t four, year;
-
-    rest -= century * 36524;
-    four = rest / 1461;
-    rest -= four * 1461;
-    year = rest / 365 < 3 ? rest / 365 : 3;
-    rest -= year * 365;
-    *year_length = year == 3 && (four != 24 || century == 3) ? 366 : 365;
-    return rest;
-}
-
-static void cycle(double part, float *out)
-{
-    const double turn = 6.283185307179586476925;
-
-    out[0] = (float)sin(turn * part);
-    out[1] = (float)cos(turn * part);
-}
-
-/*
- * Each cycle as a point on the unit circle, so that its end lies next to its start.  The hour counts fractions; week
- * and year count whole days, from Monday and 1 January, so that a timestamp and its date agree.
- */
-void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out)
-{
-    double bounded = fmin(fmax(unix_seconds, -1e13), 1e13); /* 300,000 years: no timestamp type reaches farther */
-    double days = floor(bounded / 86400);
-    int64_t day = (int64_t)days, weekday, in_year, year_length;
-
-    if (kind == LT_TIMESTAMP) {
-        cycle((bounded - days * 86400) / 86400, out);
-        out += 2;
-    }
-    weekday = day + 3 - floor_div(day + 3, 7) * 7; /* 1970-01-01 was a Thursday */
-    cycle((double)weekday / 7, out);
-    in_year = day_of_year(day, &year_length);
-    cycle((double)in_year / (double)year_length, out + 2);
+    assert(buckets >= LT_TEXT_LEAST_BUCKETS && buckets <= LT_TEXT_MOST_BUCKETS);
+    return add_feature(env, e, name, LT_TEXT, buckets);
 }
 
 /* ---- sparse columns of a row ---- */
 
-static void sift_down(int32_t *v, int64_t at, int64_t n)
+static void sift_down(int32_t *v, float *val, int64_t at, int64_t n)
 {
     int32_t moving = v[at];
+    float moving_val = val[at];
 
     for (int64_t child; (child = 2 * at + 1) < n; at = child) {
         if (child + 1 < n && v[child + 1] > v[child])
@@ -119,56 +79,73 @@ static void sift_down(int32_t *v, int64_t at, int64_t n)
         if (v[child] <= moving)
             break;
         v[at] = v[child];
+        val[at] = val[child];
     }
     v[at] = moving;
+    val[at] = moving_val;
 }
 
-/* Rows come nearly sorted, as features are given in order; only a large bag is worth a heap. */
-static void sort_columns(int32_t *v, int64_t n)
+/* Rows come nearly sorted, as features are given in order and a text's columns ascend; only a large bag is worth a
+ * heap. */
+static void sort_columns(int32_t *v, float *val, int64_t n)
 {
-    if (n <= 32) {
-        for (int64_t i = 1; i < n; i++) {
+    int64_t sorted = 1;
+
+    while (sorted < n && v[sorted - 1] <= v[sorted])
+        sorted++;
+    if (n - sorted <= 32) {
+        for (int64_t i = sorted; i < n; i++) {
             int32_t moving = v[i];
+            float moving_val = val[i];
             int64_t at = i;
 
-            for (; at > 0 && v[at - 1] > moving; at--)
+            for (; at > 0 && v[at - 1] > moving; at--) {
                 v[at] = v[at - 1];
+                val[at] = val[at - 1];
+            }
             v[at] = moving;
+            val[at] = moving_val;
         }
         return;
     }
     for (int64_t i = n / 2 - 1; i >= 0; i--)
-        sift_down(v, i, n);
+        sift_down(v, val, i, n);
     for (int64_t end = n - 1; end > 0; end--) {
         int32_t largest = v[0];
+        float largest_val = val[0];
 
         v[0] = v[end];
+        val[0] = val[end];
         v[end] = largest;
-        sift_down(v, 0, end);
+        val[end] = largest_val;
+        sift_down(v, val, 0, end);
     }
 }
 
-int64_t lt_encoder_merge_columns(int32_t *col, int64_t n, int32_t *out, float *val)
+int64_t lt_encoder_merge_columns(int32_t *col, float *val, int64_t n, int32_t *out, float *out_val)
 {
     int64_t kept = 0;
 
-    sort_columns(col, n);
+    sort_columns(col, val, n);
     for (int64_t i = 0; i < n; i++) {
         if (kept > 0 && out[kept - 1] == col[i]) {
-            val[kept - 1]++;
+            out_val[kept - 1] += val[i];
             continue;
         }
         out[kept] = col[i];
-        val[kept++] = 1;
+        out_val[kept++] = val[i];
     }
     return kept;
 }
 
-int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, int64_t n)
+int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, float *val, int64_t n)
 {
-    for (int i = 0; i < e->n_features; i++)
-        if (!e->given[i] && e->feature[i].null_column >= 0)
-            col[n++] = e->feature[i].null_column;
+    for (int i = 0; i < e->n_features; i++) {
+        if (e->given[i] || e->feature[i].null_column < 0)
+            continue;
+        col[n] = e->feature[i].null_column;
+        val[n++] = 1;
+    }
     return n;
 }
 
@@ -244,31 +221,53 @@ lt_status lt_encode_time(lt_env *env, lt_encoder *e, int feature, double unix_se
     return LT_OK;
 }
 
-lt_status lt_encode_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length)
+/* While fitting, tokens and texts are numbers in their feature's dictionary. */
+static lt_status keep_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length)
 {
     struct lt_encoder_raw *raw = e->raw;
-    lt_feature *f = &e->feature[feature];
     int32_t number;
 
-    assert(lt_kind_has_tokens(f->kind));
-    e->given[feature] = true;
-    if (e->frozen) {
-        int32_t column = -1;
-
-        number = lt_dictionary_find(&f->dictionary, key, length);
-        if (number >= 0)
-            column = f->sparse_first + number;
-        else if (f->other_column >= 0 && lt_dictionary_find(&f->rare, key, length) >= 0)
-            column = f->other_column;
-        if (column < 0)
-            return LT_OK;
-        LT_TRY(reserve_entries(env, e, (size_t)e->row.start[1] + 1));
-        e->row.col[e->row.start[1]++] = column;
-        return LT_OK;
-    }
-    LT_TRY(lt_dictionary_add(env, &f->dictionary, key, length, 1, &number));
+    LT_TRY(lt_dictionary_add(env, &e->feature[feature].dictionary, key, length, 1, &number));
     LT_TRY(lt_grow(env, &raw->token, &raw->cap_token, raw->n_tokens + 1, sizeof *raw->token, "the raw rows"));
     raw->token[raw->n_tokens++] = (lt_token){feature, number};
+    return LT_OK;
+}
+
+lt_status lt_encode_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length)
+{
+    lt_feature *f = &e->feature[feature];
+    int32_t number, column = -1;
+
+    assert(f->kind == LT_CATEGORY || f->kind == LT_BAG);
+    e->given[feature] = true;
+    if (!e->frozen)
+        return keep_token(env, e, feature, key, length);
+    number = lt_dictionary_find(&f->dictionary, key, length);
+    if (number >= 0)
+        column = f->sparse_first + number;
+    else if (f->other_column >= 0 && lt_dictionary_find(&f->rare, key, length) >= 0)
+        column = f->other_column;
+    if (column < 0)
+        return LT_OK;
+    LT_TRY(reserve_entries(env, e, (size_t)e->row.start[1] + 1));
+    e->row.col[e->row.start[1]] = column;
+    e->row.val[e->row.start[1]++] = 1;
+    return LT_OK;
+}
+
+lt_status lt_encode_text(lt_env *env, lt_encoder *e, int feature, const char *text, int64_t length)
+{
+    lt_feature *f = &e->feature[feature];
+    int64_t *n;
+
+    assert(f->kind == LT_TEXT);
+    length = length < LT_TEXT_MOST_BYTES ? length : LT_TEXT_MOST_BYTES;
+    e->given[feature] = true;
+    if (!e->frozen)
+        return keep_token(env, e, feature, text, length);
+    n = &e->row.start[1];
+    LT_TRY(reserve_entries(env, e, (size_t)(*n + lt_text_most_entries(f, length))));
+    *n += lt_text_entries(&e->tally, f, text, length, e->row.col + *n, e->row.val + *n);
     return LT_OK;
 }
 
@@ -370,8 +369,8 @@ lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e)
     if (e->sparse == 0)
         return LT_OK;
     LT_TRY(reserve_entries(env, e, (size_t)e->row.start[1] + (size_t)e->n_features));
-    n = lt_encoder_null_columns(e, e->row.col, e->row.start[1]);
-    e->row.start[1] = lt_encoder_merge_columns(e->row.col, n, e->row.col, e->row.val);
+    n = lt_encoder_null_columns(e, e->row.col, e->row.val, e->row.start[1]);
+    e->row.start[1] = lt_encoder_merge_columns(e->row.col, e->row.val, n, e->row.col, e->row.val);
     return LT_OK;
 }
 
@@ -380,10 +379,11 @@ lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e)
 lt_status lt_encoder_freeze(lt_env *env, lt_encoder *e)
 {
     int64_t dense = 0, sparse = 0;
+    int32_t buckets = 0;
 
     for (int i = 0; i < e->n_features; i++) {
         lt_feature *f = &e->feature[i];
-        int64_t categories = f->dictionary.n;
+        int64_t categories = f->kind == LT_TEXT ? f->buckets : f->dictionary.n;
 
         f->dense_first = (int32_t)dense;
         f->sparse_first = (int32_t)sparse;
@@ -392,6 +392,7 @@ lt_status lt_encoder_freeze(lt_env *env, lt_encoder *e)
         f->null_column = f->nulls > 0 && f->kind != LT_BAG ? (int32_t)(sparse + categories++) : -1;
         f->sparse_count = (int32_t)categories;
         sparse += categories;
+        buckets = f->buckets > buckets ? f->buckets : buckets;
         if (dense > INT32_MAX || sparse > INT32_MAX)
             return lt_fail(env, LT_INVALID, "more than %d columns", INT32_MAX);
     }
@@ -404,6 +405,8 @@ lt_status lt_encoder_freeze(lt_env *env, lt_encoder *e)
         LT_TRY(lt_alloc(env, &e->row.start, 2, sizeof *e->row.start, "an encoded row"));
         LT_TRY(reserve_entries(env, e, (size_t)e->n_features));
     }
+    if (buckets > 0)
+        LT_TRY(lt_text_tally_init(env, &e->tally, buckets));
     e->frozen = true;
     return LT_OK;
 }
@@ -447,6 +450,8 @@ lt_status lt_encoder_column_name(lt_env *env, const lt_encoder *e, bool dense, i
             write_name(out, size, "%s is null", f->name);
         } else if (!dense && column == f->other_column) {
             write_name(out, size, "%s=(other)", f->name);
+        } else if (f->kind == LT_TEXT) {
+            write_name(out, size, "%s~bucket %d", f->name, (int)i + 1); /* as SQL counts */
         } else if (!dense) {
             int64_t length;
             const char *key = lt_dictionary_key(&f->dictionary, i, &length);
@@ -478,7 +483,9 @@ void lt_encoder_write(lt_writer *w, const lt_encoder *e)
         lt_write_text(w, f->name);
         lt_write_u8(w, (uint8_t)f->kind);
         lt_write_i64(w, f->nulls);
-        if (lt_kind_has_tokens(f->kind)) {
+        if (f->kind == LT_TEXT) {
+            lt_write_f64s(w, f->idf, f->buckets);
+        } else if (lt_kind_has_tokens(f->kind)) {
             lt_dictionary_write(w, &f->dictionary);
             lt_dictionary_write(w, &f->rare);
         } else {
@@ -491,13 +498,13 @@ void lt_encoder_write(lt_writer *w, const lt_encoder *e)
 static lt_status read_feature(lt_reader *r, lt_encoder *e)
 {
     lt_feature f = {.other_column = -1, .null_column = -1};
-    int64_t means = 0, scales = 0;
+    int64_t means = 0, scales = 0, buckets;
     uint8_t kind;
 
     f.name = lt_read_text(r);
     kind = lt_read_u8(r);
     f.nulls = lt_read_i64(r);
-    if (kind > LT_DATE)
+    if (kind > LT_TEXT)
         lt_reader_corrupt(r, "a feature's kind is unknown");
     if (f.nulls < 0)
         lt_reader_corrupt(r, "a feature's number of NULLs is negative");
@@ -506,7 +513,15 @@ static lt_status read_feature(lt_reader *r, lt_encoder *e)
             lt_reader_corrupt(r, "a feature is there twice");
     LT_TRY(r->status);
     f.kind = (lt_kind)kind;
-    if (lt_kind_has_tokens(f.kind)) {
+    if (f.kind == LT_TEXT) {
+        f.idf = lt_read_f64s(r, &buckets);
+        if (r->status == LT_OK && (buckets < LT_TEXT_LEAST_BUCKETS || buckets > LT_TEXT_MOST_BUCKETS))
+            lt_reader_corrupt(r, "a text's number of buckets is out of range");
+        for (int64_t i = 0; i < buckets && r->status == LT_OK; i++)
+            if (!(f.idf[i] >= 0 && f.idf[i] <= LT_TEXT_MOST_IDF))
+                lt_reader_corrupt(r, "a text's weight is out of range");
+        f.buckets = (int32_t)buckets;
+    } else if (lt_kind_has_tokens(f.kind)) {
         LT_TRY(lt_dictionary_read(r, &f.dictionary));
         LT_TRY(lt_dictionary_read(r, &f.rare));
     } else {

@@ -16,6 +16,8 @@
  *   VECTOR     width dense, each standardised like NUMBER, one "is null" column for the whole
  *   TIMESTAMP  sine and cosine of hour of day, day of week and day of year: 6 dense, and "is null" as above
  *   DATE       the last four of those
+ *   TEXT       words and runs of 3 to 5 characters, hashed into a fixed number of sparse columns, "buckets" (see
+ *              encoder_text.c), and "is null" as above; a row's entries have length 1, or there are none
  * Non-finite numbers never come in: the caller has counted and refused or skipped those rows.  A number farther than
  * 1e18 standard deviations from the mean encodes as 1e18, so that sums of products stay finite.
  */
@@ -33,7 +35,12 @@ typedef enum lt_kind {
     LT_VECTOR,
     LT_TIMESTAMP,
     LT_DATE,
+    LT_TEXT, /* stored versions have these numbers: a new kind goes last */
 } lt_kind;
+
+#define LT_TEXT_LEAST_BUCKETS 16
+#define LT_TEXT_MOST_BUCKETS (1 << 20)
+#define LT_TEXT_MOST_BYTES 10000 /* of a text that are looked at */
 
 typedef struct lt_feature {
     const char *name;
@@ -45,10 +52,18 @@ typedef struct lt_feature {
     int32_t other_column;     /* sparse column of "(other)", or -1 */
     int32_t null_column;      /* sparse column of "is null", or -1 */
     double *mean, *scale;     /* width; encoded = (x - mean) * scale */
-    lt_dictionary dictionary; /* CATEGORY, BAG: those with a column of their own */
+    lt_dictionary dictionary; /* CATEGORY, BAG: those with a column of their own; TEXT, while fitting: the texts */
     lt_dictionary rare;       /* those folded into "(other)" */
+    int32_t buckets;          /* TEXT */
+    double *idf;              /* TEXT: buckets; 0 where no text fitted has anything */
     int64_t nulls;            /* rows fitted without a value, places without a row included */
 } lt_feature;
+
+/* Private: counts of the text at hand, all zero between texts. */
+typedef struct lt_text_tally {
+    int32_t *count;    /* 2 a bucket: of what is added, of what is subtracted */
+    uint64_t *touched; /* a bit a bucket */
+} lt_text_tally;
 
 typedef struct lt_encoder {
     int n_features;
@@ -62,11 +77,13 @@ typedef struct lt_encoder {
     size_t cap_given;
     lt_table row; /* frozen: the single row being encoded (n = 1) */
     size_t cap_entries;
+    lt_text_tally tally; /* private: frozen, with TEXT */
 } lt_encoder;
 
 lt_status lt_encoder_init(lt_env *env, lt_encoder *e);
 /* Before the first row. LT_INVALID for a name that is there already. */
-lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind kind);
+lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind kind); /* any kind but TEXT */
+lt_status lt_encoder_add_text(lt_env *env, lt_encoder *e, const char *name, int32_t buckets);
 
 /*
  * A row: begin, at most one value call per feature (bags: one per token), end. Features without a call are NULL.
@@ -76,6 +93,8 @@ lt_status lt_encoder_add(lt_env *env, lt_encoder *e, const char *name, lt_kind k
 lt_status lt_encoder_begin_row(lt_env *env, lt_encoder *e);
 lt_status lt_encode_number(lt_env *env, lt_encoder *e, int feature, double value); /* NUMBER, BOOLEAN */
 lt_status lt_encode_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length); /* CATEGORY, BAG */
+/* TEXT: lower case already; any bytes will do. More than LT_TEXT_MOST_BYTES are not looked at. */
+lt_status lt_encode_text(lt_env *env, lt_encoder *e, int feature, const char *text, int64_t length);
 /* A bag that is present but may be empty need not be announced. LT_INVALID naming the feature when widths differ; a
  * vector of no elements is NULL. */
 lt_status lt_encode_vector(lt_env *env, lt_encoder *e, int feature, const double *values, int n);
@@ -92,7 +111,8 @@ void lt_encoder_drop_row(lt_encoder *e);
 lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool standardize, const int64_t *place,
                             int64_t n_out, lt_table *out);
 
-/* The name a user reads for a column: "price", "country=Iceland", "colour is null", "embedding[3]", "ts sin(hour)". */
+/* The name a user reads for a column: "price", "country=Iceland", "colour is null", "embedding[3]", "ts sin(hour)",
+ * "title~bucket 17". */
 lt_status lt_encoder_column_name(lt_env *env, const lt_encoder *e, bool dense, int32_t column, char *out, size_t size);
 
 void lt_encoder_write(lt_writer *w, const lt_encoder *e); /* frozen only */

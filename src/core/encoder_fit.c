@@ -279,22 +279,40 @@ static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, i
     }
 }
 
-/* The sparse columns of row r into t->col, repeated as often as they occur; returns how many. */
+static lt_status reserve_entries(lt_env *env, fit *t, size_t need)
+{
+    LT_TRY(lt_grow(env, &t->col, &t->cap_col, need, sizeof *t->col, "an encoded row"));
+    return lt_grow(env, &t->val, &t->cap_val, need, sizeof *t->val, "an encoded row");
+}
+
+/* The sparse entries of row r into t->col and t->val, columns repeated as often as they occur; returns how many. */
 static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, int32_t r, int64_t *count)
 {
     int64_t n, kept = 0;
     const lt_token *token = row_tokens(c, r, &n);
 
-    LT_TRY(lt_grow(env, &t->col, &t->cap_col, (size_t)n + (size_t)e->n_features, sizeof *t->col, "an encoded row"));
-    LT_TRY(lt_grow(env, &t->val, &t->cap_val, (size_t)n + (size_t)e->n_features, sizeof *t->val, "an encoded row"));
+    LT_TRY(reserve_entries(env, t, (size_t)n + (size_t)e->n_features));
     for (int i = 0; i < e->n_features; i++)
         e->given[i] = t->raw_first[i] >= 0 && t->raw_first[i] < c->columns &&
                       !isnan(c->x[(size_t)r * (size_t)c->columns + (size_t)t->raw_first[i]]);
     for (int64_t k = 0; k < n; k++) {
+        const lt_feature *f = &e->feature[token[k].feature];
+
         e->given[token[k].feature] = true;
-        t->col[kept++] = e->feature[token[k].feature].sparse_first + t->number[token[k].feature][token[k].number];
+        if (f->kind == LT_TEXT) {
+            int64_t length;
+            const char *text = lt_dictionary_key(&f->dictionary, token[k].number, &length);
+
+            LT_TRY(lt_poll(env)); /* texts are long */
+            LT_TRY(reserve_entries(env, t,
+                                   (size_t)(kept + lt_text_most_entries(f, length) + n) + (size_t)e->n_features));
+            kept += lt_text_entries(&e->tally, f, text, length, t->col + kept, t->val + kept);
+            continue;
+        }
+        t->col[kept] = f->sparse_first + t->number[token[k].feature][token[k].number];
+        t->val[kept++] = 1;
     }
-    *count = lt_encoder_null_columns(e, t->col, kept);
+    *count = lt_encoder_null_columns(e, t->col, t->val, kept);
     return LT_OK;
 }
 
@@ -312,7 +330,7 @@ static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
             if (place_of(t, row) < 0)
                 continue;
             LT_TRY(row_columns(env, e, t, &raw->chunk[i], r, &n));
-            out->start[place_of(t, row) + 1] = lt_encoder_merge_columns(t->col, n, t->col, t->val);
+            out->start[place_of(t, row) + 1] = lt_encoder_merge_columns(t->col, t->val, n, t->col, t->val);
         }
         LT_TRY(lt_poll(env));
     }
@@ -335,7 +353,7 @@ static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chun
         if (at < 0)
             continue;
         LT_TRY(row_columns(env, e, t, c, r, &n));
-        lt_encoder_merge_columns(t->col, n, out->col + out->start[at], out->val + out->start[at]);
+        lt_encoder_merge_columns(t->col, t->val, n, out->col + out->start[at], out->val + out->start[at]);
     }
     return LT_OK;
 }
@@ -345,15 +363,10 @@ static lt_status encode_gaps(lt_env *env, lt_encoder *e, const fit *t, lt_table 
 {
     lt_encoder_drop_row(e); /* nothing is given */
     for (int64_t j = 0; t->filled != NULL && j < out->n; j++) {
-        int64_t n = out->start[j + 1] - out->start[j];
-
         if (j % 65536 == 0)
             LT_TRY(lt_poll(env));
-        if (t->filled[j])
-            continue;
-        lt_encoder_null_columns(e, out->col + out->start[j], 0);
-        for (int64_t k = 0; k < n; k++)
-            out->val[out->start[j] + k] = 1;
+        if (!t->filled[j])
+            lt_encoder_null_columns(e, out->col + out->start[j], out->val + out->start[j], 0);
     }
     return LT_OK;
 }
@@ -417,13 +430,19 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     LT_TRY(fit_numbers(env, e, &t, standardize));
     LT_TRY(count_tokens(env, e, &t));
     for (int i = 0; i < e->n_features; i++)
-        if (lt_kind_has_tokens(e->feature[i].kind))
+        if (e->feature[i].kind == LT_CATEGORY || e->feature[i].kind == LT_BAG)
             LT_TRY(fit_categories(env, &e->feature[i], min_count, &t.number[i]));
     LT_TRY(lt_encoder_freeze(env, e));
+    for (int i = 0; i < e->n_features; i++)
+        if (e->feature[i].kind == LT_TEXT)
+            LT_TRY(lt_text_fit(env, &e->tally, &e->feature[i]));
     LT_TRY(encode_rows(env, e, &t, out));
 
-    for (int i = 0; i < e->n_features; i++)
+    for (int i = 0; i < e->n_features; i++) {
         lt_free(env, t.number[i]);
+        if (e->feature[i].kind == LT_TEXT)
+            lt_dictionary_free(env, &e->feature[i].dictionary);
+    }
     lt_free(env, t.number);
     lt_free(env, t.raw_first);
     lt_free(env, t.filled);

@@ -1,5 +1,6 @@
 /*
- * encoder_raw.h: what encoder.c (rows in) and encoder_fit.c (fitting) share; nobody else includes it.
+ * encoder_raw.h: what encoder.c (rows in), encoder_fit.c (fitting), encoder_calendar.c and encoder_text.c share; nobody
+ * else includes it.
  *
  * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles,
  * NaN for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its
@@ -49,9 +50,10 @@ static inline float lt_encode_cell(double x, double mean, double scale)
     return isnan(v) ? 0.0f : (float)v;
 }
 
+/* Kept as numbers of a dictionary while fitting. */
 static inline bool lt_kind_has_tokens(lt_kind kind)
 {
-    return kind == LT_CATEGORY || kind == LT_BAG;
+    return kind == LT_CATEGORY || kind == LT_BAG || kind == LT_TEXT;
 }
 
 static inline bool lt_kind_is_time(lt_kind kind)
@@ -59,13 +61,27 @@ static inline bool lt_kind_is_time(lt_kind kind)
     return kind == LT_TIMESTAMP || kind == LT_DATE;
 }
 
+#define LT_TEXT_MOST_IDF 100 /* 1 + ln(2^63) is less than half of it */
+
+lt_status lt_text_tally_init(lt_env *env, lt_text_tally *t, int32_t buckets);
+/* Bound of what lt_text_entries writes for a text of so many bytes. */
+int64_t lt_text_most_entries(const lt_feature *f, int64_t length);
+/*
+ * The entries of a text by f->idf, their columns ascending from f->sparse_first; returns how many. t has room for the
+ * feature's buckets, and is left as it was.
+ */
+int64_t lt_text_entries(lt_text_tally *t, const lt_feature *f, const char *text, int64_t length, int32_t *col,
+                        float *val);
+/* Learns f->idf from the feature's dictionary, whose counts are rows. */
+lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f);
+
 /* Cyclic parts into out[0..6) (TIMESTAMP) or out[0..4) (DATE). */
 void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out);
 /* Appends the "is null" columns of the features not in e->given; returns the new count. */
-int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, int64_t n);
-/* Sorts n columns and counts repeats: the distinct ones go to out (may be col), their counts to val, their number is
- * returned. */
-int64_t lt_encoder_merge_columns(int32_t *col, int64_t n, int32_t *out, float *val);
+int64_t lt_encoder_null_columns(const lt_encoder *e, int32_t *col, float *val, int64_t n);
+/* Sorts n entries and adds up repeats of a column: the distinct ones go to out and out_val (may be col and val), their
+ * number is returned. */
+int64_t lt_encoder_merge_columns(int32_t *col, float *val, int64_t n, int32_t *out, float *out_val);
 /* From kinds, widths, dictionaries and NULL counts to column numbers; freezes the encoder. LT_INVALID when there are
  * more than INT32_MAX columns. */
 lt_status lt_encoder_freeze(lt_env *env, lt_encoder *e);

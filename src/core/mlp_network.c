@@ -1,8 +1,9 @@
 /*
  * mlp_network.c: the network that predicts: its arrays, and examples through it in blocks.
  *
- * Invariant: lt_mlp_load accepts a model only when every array has the shape that "shape" and the design demand, so
- * that nothing after it checks an index.  "shape" is [activation, embedding, outputs of layer 0, ..., of layer L-1].
+ * Invariant: lt_mlp_load accepts a model only when every array has the shape that "shape" and the design demand and no
+ * array is left over, so that nothing after it checks an index.  "shape" is [activation, embedding, outputs of layer 0,
+ * ..., of layer L-1].  The product branch is there when "user_factors" is, with as many factors as that has columns.
  */
 #include "mlp_network.h"
 
@@ -23,8 +24,8 @@ static const char *const bias_names[LT_MLP_LAYERS] = {"b0", "b1", "b2",  "b3",  
 
 int lt_mlp_arrays(lt_network *net, lt_mlp_array out[LT_MLP_ARRAYS])
 {
-    int64_t e = net->embedding, h = net->width[0];
-    int n = 0;
+    int64_t e = net->embedding, k = net->factors, h = net->width[0];
+    int n = 0, last = net->layers - 1;
 
     if (net->dense > 0)
         out[n++] = (lt_mlp_array){"W0_dense", net->dense, h, &net->dense_in, .layer = 0};
@@ -34,6 +35,11 @@ int lt_mlp_arrays(lt_network *net, lt_mlp_array out[LT_MLP_ARRAYS])
         out[n++] = (lt_mlp_array){"W0_embedding", 2 * e, h, &net->embedding_in, .layer = 0};
         out[n++] = (lt_mlp_array){"user_embedding", net->users, e, &net->user, .by_row = true, .layer = -1};
         out[n++] = (lt_mlp_array){"item_embedding", net->items, e, &net->item, .by_row = true, .layer = -1};
+    }
+    if (k > 0) {
+        out[n++] = (lt_mlp_array){"user_factors", net->users, k, &net->user_factors, .by_row = true, .layer = -1};
+        out[n++] = (lt_mlp_array){"item_factors", net->items, k, &net->item_factors, .by_row = true, .layer = -1};
+        out[n++] = (lt_mlp_array){"W_factors", k, 1, &net->factors_out, .layer = last};
     }
     for (int l = 0; l < net->layers; l++) {
         if (l > 0)
@@ -91,7 +97,7 @@ static bool whole(double v, double low, double high)
 
 lt_status lt_mlp_view(lt_env *env, const lt_model *model, lt_network *net)
 {
-    const lt_array *shape = lt_model_array(model, "shape");
+    const lt_array *shape = lt_model_array(model, "shape"), *factors = lt_model_array(model, "user_factors");
     const lt_design *d = &model->design;
     lt_mlp_array array[LT_MLP_ARRAYS];
     int n;
@@ -107,7 +113,12 @@ lt_status lt_mlp_view(lt_env *env, const lt_model *model, lt_network *net)
                         .users = d->users,
                         .items = d->items,
                         .layers = (int)shape->cols - 2};
-    if (net->embedding > 0 && (d->users <= 0 || d->items <= 0))
+    if (factors != NULL) {
+        if (factors->cols < 1 || factors->cols > LT_MLP_WIDTH)
+            return lt_fail(env, LT_CORRUPT, "the network's number of factors is out of range");
+        net->factors = (int32_t)factors->cols;
+    }
+    if ((net->embedding > 0 || net->factors > 0) && (d->users <= 0 || d->items <= 0))
         return lt_fail(env, LT_CORRUPT, "the network has embeddings but no users or items");
     for (int l = 0; l < net->layers; l++) {
         if (!whole(shape->d[2 + l], 1, l == net->layers - 1 ? 1 : LT_MLP_WIDTH))
@@ -133,6 +144,8 @@ lt_status lt_mlp_load(lt_env *env, const lt_model *model, lt_network *net)
 
     LT_TRY(lt_mlp_view(env, model, net));
     n = lt_mlp_arrays(net, array);
+    if (model->n_arrays != 1 + n)
+        return lt_fail(env, LT_CORRUPT, "the network has %d arrays where its shape has %d", model->n_arrays, 1 + n);
     for (int i = 0; i < n; i++)
         for (int64_t j = 0; j < array[i].rows * array[i].cols; j++)
             if (!isfinite((*array[i].values)[j]))
@@ -155,6 +168,7 @@ lt_status lt_mlp_block_init(lt_env *env, const lt_network *net, lt_mlp_block *bl
     b = (size_t)block->b;
     LT_TRY(lt_alloc(env, &block->z, b * (size_t)widest, sizeof(float), "a block of examples"));
     LT_TRY(lt_alloc(env, &block->a, b * (size_t)widest, sizeof(float), "a block of examples"));
+    LT_TRY(lt_alloc(env, &block->products, b * (size_t)net->factors, sizeof(float), "a block of examples"));
     return lt_alloc(env, &block->embedded, b * 2 * (size_t)net->embedding, sizeof(float), "a block of examples");
 }
 
@@ -163,6 +177,7 @@ void lt_mlp_block_free(lt_env *env, lt_mlp_block *block)
     lt_free(env, block->z);
     lt_free(env, block->a);
     lt_free(env, block->embedded);
+    lt_free(env, block->products);
 }
 
 /* Row `number` of a table of embeddings, or zeros for a number it does not have. */
@@ -209,6 +224,27 @@ lt_status lt_mlp_rest(lt_env *env, const lt_network *net, int b, lt_mlp_block *b
     return LT_OK;
 }
 
+lt_status lt_mlp_add_products(lt_env *env, const lt_network *net, int b, const int32_t *user, const int32_t *item,
+                              float *products, float *margin)
+{
+    size_t k = (size_t)net->factors;
+
+    if (k == 0 || user == NULL || item == NULL)
+        return LT_OK;
+    for (int i = 0; i < b; i++) {
+        bool known = user[i] >= 0 && user[i] < net->users && item[i] >= 0 && item[i] < net->items;
+        float *out = products + (size_t)i * k;
+
+        if (known)
+            memcpy(out, net->user_factors + (size_t)user[i] * k, k * sizeof *out);
+        else
+            memset(out, 0, k * sizeof *out);
+        if (known)
+            lt_multiply((int64_t)k, net->item_factors + (size_t)item[i] * k, out);
+    }
+    return lt_product(env, false, false, b, 1, net->factors, products, net->factors_out, 1, margin);
+}
+
 lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in, const lt_examples *ex, float *margin)
 {
     lt_mlp_block block;
@@ -216,13 +252,15 @@ lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in
 
     LT_TRY(lt_mlp_block_init(env, net, &block));
     for (int64_t i = 0; i < ex->n; i += block.b) {
+        const int32_t *user = ex->user == NULL ? NULL : ex->user + i;
+        const int32_t *item = ex->item == NULL ? NULL : ex->item + i;
         int b = ex->n - i < block.b ? (int)(ex->n - i) : block.b;
 
         LT_TRY(lt_poll(env));
         LT_TRY(lt_gather(env, in, ex, NULL, i, b, &batch));
-        LT_TRY(lt_mlp_first(env, net, &batch, ex->user == NULL ? NULL : ex->user + i,
-                            ex->item == NULL ? NULL : ex->item + i, block.embedded, block.z));
+        LT_TRY(lt_mlp_first(env, net, &batch, user, item, block.embedded, block.z));
         LT_TRY(lt_mlp_rest(env, net, b, &block, margin + i));
+        LT_TRY(lt_mlp_add_products(env, net, b, user, item, block.products, margin + i));
     }
     lt_batch_free(env, &batch);
     lt_mlp_block_free(env, &block);

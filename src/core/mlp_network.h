@@ -1,11 +1,14 @@
 /*
  * mlp_network.h: the network that predicts, and the one that trains.
  *
- * Legend: b examples of a batch, d dense and s sparse input columns, e width of an embedding, h outputs of a layer,
- * L layers (hidden ones and the output), U users, I items.
+ * Legend: b examples of a batch, d dense and s sparse input columns, e width of an embedding, k factors, h outputs of a
+ * layer, L layers (hidden ones and the output), U users, I items.
  *
- * The first layer takes [dense | sparse | user embedding | item embedding], each with its own block of weights.  An
- * unknown user or item has the zero embedding.
+ * The first layer takes [dense | sparse | user embedding | item embedding], each with its own block of weights.  The
+ * product branch, if any, is k more inputs of the output unit beside the last hidden layer: the product, factor by
+ * factor, of a vector of the user's and one of the item's, which are not the embeddings (He et al. 2017, "Neural
+ * collaborative filtering": without hidden layers and embeddings GMF, with them NeuMF).  An unknown user or item has
+ * the zero embedding and zero factors.
  */
 #ifndef LT_MLP_NETWORK_H
 #define LT_MLP_NETWORK_H
@@ -21,25 +24,28 @@
 typedef struct lt_network {
     lt_activation activation;                       /* of the hidden layers; the output is the margin itself */
     int32_t dense, sparse, embedding, users, items; /* embedding 0: none */
+    int32_t factors;                                /* 0: no product branch */
     int layers;                                     /* L >= 1 */
     int32_t width[LT_MLP_LAYERS];                   /* h of each layer; the last is 1 */
     float *dense_in;                                /* d x h of layer 0 */
     float *sparse_in;                               /* s x h */
     float *embedding_in;                            /* 2e x h: the user's part, then the item's */
     float *user, *item;                             /* U x e, I x e */
+    float *user_factors, *item_factors;             /* U x k, I x k */
+    float *factors_out;                             /* k x 1: the products' weights into the output unit */
     float *weight[LT_MLP_LAYERS];                   /* [l]: h of layer l-1 x h of layer l; [0] is NULL */
     float *bias[LT_MLP_LAYERS];
 } lt_network;
 
 /* The arrays of a network, in one order for allocating, storing, checking and loading. */
-enum { LT_MLP_ARRAYS = 5 + 2 * LT_MLP_LAYERS };
+enum { LT_MLP_ARRAYS = 8 + 2 * LT_MLP_LAYERS };
 typedef struct lt_mlp_array {
     const char *name;
     int64_t rows, cols;
     float **values; /* the member of lt_network */
     bool by_row;    /* a batch touches few of its rows */
     bool bias;
-    int layer; /* whose input weights or bias it is; -1: an embedding */
+    int layer; /* whose input weights or bias it is; -1: an embedding or factors */
 } lt_mlp_array;
 /* Those with at least one value; returns how many. */
 int lt_mlp_arrays(lt_network *net, lt_mlp_array out[LT_MLP_ARRAYS]);
@@ -59,6 +65,7 @@ typedef struct lt_mlp_block {
     int b;           /* the most examples it takes */
     float *z, *a;    /* b x widest layer */
     float *embedded; /* b x 2e */
+    float *products; /* b x k */
 } lt_mlp_block;
 lt_status lt_mlp_block_init(lt_env *env, const lt_network *net, lt_mlp_block *block);
 void lt_mlp_block_free(lt_env *env, lt_mlp_block *block);
@@ -67,8 +74,11 @@ void lt_mlp_block_free(lt_env *env, lt_mlp_block *block);
  */
 lt_status lt_mlp_first(lt_env *env, const lt_network *net, const lt_batch *in, const int32_t *user, const int32_t *item,
                        float *embedded, float *z);
-/* From block->z, as lt_mlp_first leaves it, to margin (b). */
+/* From block->z, as lt_mlp_first leaves it, to margin (b), the product branch left out. */
 lt_status lt_mlp_rest(lt_env *env, const lt_network *net, int b, lt_mlp_block *block, float *margin);
+/* margin (b) += the product branch. user and item (b) may be NULL. products: room for b x k. */
+lt_status lt_mlp_add_products(lt_env *env, const lt_network *net, int b, const int32_t *user, const int32_t *item,
+                              float *products, float *margin);
 /* margin (ex->n) of examples, without their offsets. */
 lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in, const lt_examples *ex, float *margin);
 
@@ -99,6 +109,7 @@ typedef struct lt_mlp_trainer {
     int n_parameters;
     lt_parameter parameter[LT_MLP_ARRAYS + LT_MLP_LAYERS];
     lt_parameter *dense_in, *sparse_in, *embedding_in, *user, *item; /* NULL where there is none */
+    lt_parameter *user_factors, *item_factors, *factors_out;
     lt_parameter *weight[LT_MLP_LAYERS], *bias[LT_MLP_LAYERS], *scale[LT_MLP_LAYERS];
     /* batch norm, per hidden layer (h): the batch's figures, the running ones, and its scale */
     float *mean[LT_MLP_LAYERS], *variance[LT_MLP_LAYERS], *inverse_sd[LT_MLP_LAYERS];
@@ -107,6 +118,7 @@ typedef struct lt_mlp_trainer {
     int batch; /* the most examples */
     float *z[LT_MLP_LAYERS], *a[LT_MLP_LAYERS], *mask[LT_MLP_LAYERS], *normal[LT_MLP_LAYERS];
     float *embedded, *embedded_gradient; /* b x 2e */
+    float *products;                     /* b x k */
     float *gradient[2];                  /* b x widest layer */
 } lt_mlp_trainer;
 

@@ -2,13 +2,15 @@
  * mlp_score.c: one user against the catalogue, and what a margin is made of.
  *
  * Scoring: the first layer is linear, so its sum splits into the user's part (with the row of context), the item's part
- * and the crosses.  Items' parts are computed once a model (I x h floats); a user's part once a call.
+ * and the crosses.  Items' parts are computed once a model (I x h floats); a user's part once a call.  The product
+ * branch is one more inner product an item.
  *
  * Explaining: integrated gradients (Sundararajan, Taly and Yan, "Axiomatic attribution for deep networks", 2017) along
  * the straight line from nothing (numbers at their mean, no category, unknown user and item) to the example, by the
  * midpoint rule.  They share the margin's distance to the baseline out among the inputs by how much each moved it on
- * the way; they are not effects of changing one input alone.  What the rule misses is spread in proportion to size, so
- * that the sum is the margin exactly.
+ * the way; they are not effects of changing one input alone.  Of the product branch, half is the user's and half the
+ * item's, which is its integral exactly.  What the rule misses is spread in proportion to size, so that the sum is the
+ * margin exactly.
  */
 #include "mlp_network.h"
 
@@ -146,6 +148,34 @@ static void user_part(const lt_scorer *scorer, const lt_subject *subject, float 
         add_column(net->embedding_in, k, h, net->user[(size_t)u * (size_t)e + (size_t)k], z);
 }
 
+/* The user's factors times the products' weights (k); zero for an unknown one. */
+static void weigh_factors(const lt_network *net, int32_t user, float *out)
+{
+    size_t k = (size_t)net->factors;
+
+    memset(out, 0, k * sizeof *out);
+    if (user < 0 || user >= net->users)
+        return;
+    memcpy(out, net->factors_out, k * sizeof *out);
+    lt_multiply(net->factors, net->user_factors + (size_t)user * k, out);
+}
+
+/* margin (b) += the product branch of items[0..b), or of first .. first+b-1; weighed (k) as weigh_factors leaves it. */
+static lt_status add_products(lt_env *env, const lt_network *net, const float *weighed, const int32_t *items,
+                              int64_t first, int b, float *margin)
+{
+    size_t k = (size_t)net->factors;
+
+    if (items == NULL)
+        return lt_product(env, false, false, b, 1, net->factors, net->item_factors + (size_t)first * k, weighed, 1,
+                          margin);
+    for (int i = 0; i < b; i++)
+        if (items[i] >= 0 && items[i] < net->items)
+            LT_TRY(lt_product(env, false, false, 1, 1, net->factors, net->item_factors + (size_t)items[i] * k, weighed,
+                              1, margin + i));
+    return LT_OK;
+}
+
 static lt_status user_crossings(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, crossing **out)
 {
     const lt_design *d = &scorer->model->design;
@@ -192,10 +222,12 @@ lt_status lt_mlp_score(lt_env *env, const lt_scorer *scorer, const lt_subject *s
     size_t most = (size_t)d->item_dense + (size_t)s->item_entries;
     crossing *user = NULL, room = {0};
     lt_mlp_block block;
-    float *part;
+    float *part, *weighed;
 
     LT_TRY(lt_alloc(env, &part, (size_t)h, sizeof *part, "the user's part"));
     user_part(scorer, subject, part);
+    LT_TRY(lt_alloc(env, &weighed, (size_t)s->net.factors, sizeof *weighed, "the user's part"));
+    weigh_factors(&s->net, subject->user, weighed);
     if (d->n_crosses > 0) {
         LT_TRY(user_crossings(env, scorer, subject, &user));
         LT_TRY(lt_alloc(env, &room.col, most, sizeof *room.col, "an item's crosses"));
@@ -218,6 +250,8 @@ lt_status lt_mlp_score(lt_env *env, const lt_scorer *scorer, const lt_subject *s
                 add_crosses(scorer, user, item, &room, z);
         }
         LT_TRY(lt_mlp_rest(env, &s->net, b, &block, margin + first));
+        if (s->net.factors > 0)
+            LT_TRY(add_products(env, &s->net, weighed, items == NULL ? NULL : items + first, first, b, margin + first));
     }
     lt_mlp_block_free(env, &block);
     for (int c = 0; c < d->n_crosses; c++) {
@@ -228,6 +262,7 @@ lt_status lt_mlp_score(lt_env *env, const lt_scorer *scorer, const lt_subject *s
     lt_free(env, room.col);
     lt_free(env, room.val);
     lt_free(env, part);
+    lt_free(env, weighed);
     return LT_OK;
 }
 
@@ -305,7 +340,7 @@ lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in
     lt_network net;
     lt_mlp_block block;
     lt_batch batch = {0};
-    float *v, *slope, margin, baseline;
+    float *v, *slope, margin, baseline, product = 0;
     double missing, size = 0;
     size_t columns, h;
 
@@ -324,9 +359,12 @@ lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in
     LT_TRY(lt_mlp_rest(env, &net, 1, &block, &margin));
     LT_TRY(mean_slope(env, &net, v, slope));
     share_out(&net, &batch, block.embedded, slope, contribution);
+    LT_TRY(lt_mlp_add_products(env, &net, 1, one->user, one->item, block.products, &product));
+    contribution[columns - 2] += product / 2.0;
+    contribution[columns - 1] += product / 2.0;
 
     contribution[0] = baseline;
-    missing = margin;
+    missing = (double)margin + product;
     for (size_t j = 0; j < columns; j++) {
         missing -= contribution[j];
         size += j > 0 ? fabs(contribution[j]) : 0;

@@ -2,7 +2,7 @@
  * mlp_trainer.c: forward and backward of a training batch, the optimizer's step, and the frozen result.
  *
  * A hidden layer is: inputs times weights, batch norm (if asked for), bias, activation, dropout (if asked for).
- * Sparse columns' weights and embeddings have gradients for the rows a batch touches, and only those rows make a step,
+ * Sparse columns' weights, embeddings and factors have gradients for the rows a batch touches, and only those rows make a step,
  * moments and penalties included ("lazy" updates).  Each such row counts its own steps, so that Adam treats a rare row
  * as if the batches without it had not been.
  */
@@ -68,13 +68,17 @@ static lt_parameter **parameter_of(lt_mlp_trainer *t, const lt_mlp_array *array)
 
     if (array->bias)
         return &t->bias[array->layer];
+    if (array->values == &net->factors_out)
+        return &t->factors_out;
     if (array->layer > 0)
         return &t->weight[array->layer];
-    return array->values == &net->dense_in    ? &t->dense_in
-           : array->values == &net->sparse_in ? &t->sparse_in
-           : array->values == &net->user      ? &t->user
-           : array->values == &net->item      ? &t->item
-                                              : &t->embedding_in;
+    return array->values == &net->dense_in       ? &t->dense_in
+           : array->values == &net->sparse_in    ? &t->sparse_in
+           : array->values == &net->user         ? &t->user
+           : array->values == &net->item         ? &t->item
+           : array->values == &net->user_factors ? &t->user_factors
+           : array->values == &net->item_factors ? &t->item_factors
+                                                 : &t->embedding_in;
 }
 
 static lt_status init_layer(lt_env *env, lt_mlp_trainer *t, int l)
@@ -107,6 +111,7 @@ lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_
 {
     lt_mlp_array array[LT_MLP_ARRAYS];
     size_t widest = 1, embedded = (size_t)t->batch * 2 * (size_t)t->net.embedding;
+    size_t products = (size_t)t->batch * (size_t)t->net.factors;
     int n;
 
     LT_TRY(lt_mlp_alloc(env, &t->net));
@@ -124,12 +129,15 @@ lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_
                 .rows = a->rows, .cols = a->cols, .weight = *a->values, .penalised = !a->bias, .by_row = a->by_row},
             parameter_of(t, a)));
     }
+    for (int32_t k = 0; k < t->net.factors; k++)
+        t->net.factors_out[k] = 1; /* begins as the inner product, that of a factorization */
     for (int l = 0; l < t->net.layers; l++) {
         LT_TRY(init_layer(env, t, l));
         widest = (size_t)t->net.width[l] > widest ? (size_t)t->net.width[l] : widest;
     }
     for (int i = 0; i < 2; i++)
         LT_TRY(lt_alloc(env, &t->gradient[i], (size_t)t->batch * widest, sizeof(float), "a batch's gradients"));
+    LT_TRY(lt_alloc(env, &t->products, products, sizeof(float), "a batch's embeddings"));
     LT_TRY(lt_alloc(env, &t->embedded, embedded, sizeof(float), "a batch's embeddings"));
     return lt_alloc(env, &t->embedded_gradient, embedded, sizeof(float), "a batch's embeddings");
 }
@@ -170,7 +178,7 @@ lt_status lt_mlp_forward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, con
         LT_TRY(lt_product(env, false, false, b, net->width[l + 1], h, t->a[l], net->weight[l + 1], 0, t->z[l + 1]));
     }
     lt_add_bias(b, 1, net->bias[last], t->z[last]);
-    return LT_OK;
+    return lt_mlp_add_products(env, net, b, user, item, t->products, t->z[last]);
 }
 
 /* ---- backward ---- */
@@ -219,6 +227,34 @@ static lt_status embedding_back(lt_env *env, lt_parameter *p, const int32_t *num
     return LT_OK;
 }
 
+/* The product branch: each side's factors by the other's. */
+static lt_status products_back(lt_env *env, lt_mlp_trainer *t, int b, const int32_t *user, const int32_t *item,
+                               const float *slope)
+{
+    const lt_network *net = &t->net;
+    size_t k = (size_t)net->factors;
+
+    LT_TRY(lt_product(env, true, false, net->factors, 1, b, t->products, slope, 0, t->factors_out->gradient));
+    for (int i = 0; i < b; i++) {
+        const float *p, *q;
+        float *by_user, *by_item;
+
+        if (user[i] < 0 || user[i] >= net->users || item[i] < 0 || item[i] >= net->items)
+            continue;
+        p = net->user_factors + (size_t)user[i] * k;
+        q = net->item_factors + (size_t)item[i] * k;
+        LT_TRY(touch(env, t->user_factors, user[i], &by_user));
+        LT_TRY(touch(env, t->item_factors, item[i], &by_item));
+        for (size_t j = 0; j < k; j++) {
+            float g = slope[i] * net->factors_out[j];
+
+            by_user[j] += g * q[j];
+            by_item[j] += g * p[j];
+        }
+    }
+    return LT_OK;
+}
+
 lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
                           float *slope)
 {
@@ -226,6 +262,8 @@ lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, co
     int b = in->b, e = net->embedding, h = net->width[0];
     float *g = slope; /* by the layer's z, after batch norm and bias; b x h */
 
+    if (net->factors > 0 && user != NULL && item != NULL)
+        LT_TRY(products_back(env, t, b, user, item, slope));
     for (int l = net->layers - 1;; l--) {
         int out = net->width[l];
 
@@ -323,6 +361,8 @@ void lt_mlp_freeze(lt_mlp_trainer *t, double scale, double shift, lt_network *ou
     forget_untouched(t->sparse_in, out->sparse_in);
     forget_untouched(t->user, out->user);
     forget_untouched(t->item, out->item);
+    forget_untouched(t->user_factors, out->user_factors);
+    forget_untouched(t->item_factors, out->item_factors);
     for (int l = 0; l < last && t->batch_norm; l++) {
         /* the batch's room, free between batches */
         float *factor = t->inverse_sd[l];
@@ -356,4 +396,5 @@ void lt_mlp_trainer_free(lt_env *env, lt_mlp_trainer *t)
     lt_free(env, t->gradient[1]);
     lt_free(env, t->embedded);
     lt_free(env, t->embedded_gradient);
+    lt_free(env, t->products);
 }

@@ -4,16 +4,17 @@
  * Stored: format version, algorithm's name, link, design, then each array's name, shape, type and values.  Array names
  * are unique.  What the shapes must be is the algorithm's business: reading ends with its check.
  */
-#include "model.h"
+#include "bundle.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define FORMAT_VERSION 1
+#define MAX_PARTS 16    /* a blend's models */
 #define MAX_ARRAYS 1024 /* far above any algorithm's; bounds the search for repeated names */
 
-enum { STORED_F32 = 1, STORED_F64 = 2 };
+enum { STORED_F32 = 1, STORED_F64 = 2, STORED_I32 = 3 };
 
 double lt_link_apply(lt_link link, double margin)
 {
@@ -67,6 +68,15 @@ lt_status lt_model_add_f64(lt_env *env, lt_model *m, const char *name, int64_t r
     return LT_OK;
 }
 
+lt_status lt_model_add_i32(lt_env *env, lt_model *m, const char *name, int64_t rows, int64_t cols, int32_t **out)
+{
+    lt_array *a = NULL;
+
+    LT_TRY(add_array(env, m, name, rows, cols, sizeof **out, &a, out));
+    a->i = *out;
+    return LT_OK;
+}
+
 const lt_array *lt_model_array(const lt_model *m, const char *name)
 {
     for (int i = 0; i < m->n_arrays; i++)
@@ -88,12 +98,17 @@ void lt_model_write(lt_writer *w, const lt_model *m)
         lt_write_text(w, a->name);
         lt_write_i64(w, a->rows);
         lt_write_i64(w, a->cols);
-        lt_write_u8(w, a->f != NULL ? STORED_F32 : STORED_F64);
+        lt_write_u8(w, a->f != NULL ? STORED_F32 : a->d != NULL ? STORED_F64 : STORED_I32);
         if (a->f != NULL)
             lt_write_f32s(w, a->f, a->rows * a->cols);
-        else
+        else if (a->d != NULL)
             lt_write_f64s(w, a->d, a->rows * a->cols);
+        else
+            lt_write_i32s(w, a->i, a->rows * a->cols);
     }
+    lt_write_i32(w, m->n_parts);
+    for (int i = 0; i < m->n_parts; i++)
+        lt_bundle_write(w, &m->part[i]);
 }
 
 static lt_status read_array(lt_reader *r, lt_model *m)
@@ -110,6 +125,8 @@ static lt_status read_array(lt_reader *r, lt_model *m)
         a.f = lt_read_f32s(r, &values);
     else if (type == STORED_F64)
         a.d = lt_read_f64s(r, &values);
+    else if (type == STORED_I32)
+        a.i = lt_read_i32s(r, &values);
     else
         lt_reader_corrupt(r, "an array's type is unknown");
     if (r->status == LT_OK &&
@@ -121,6 +138,20 @@ static lt_status read_array(lt_reader *r, lt_model *m)
     r->status = lt_grow(r->env, &m->array, &m->cap_arrays, (size_t)m->n_arrays + 1, sizeof a, "the model");
     LT_TRY(r->status);
     m->array[m->n_arrays++] = a;
+    return LT_OK;
+}
+
+static lt_status read_parts(lt_reader *r, lt_model *m)
+{
+    int32_t parts = lt_read_i32(r);
+
+    if (parts < 0 || parts > MAX_PARTS)
+        lt_reader_corrupt(r, "its number of parts is out of range");
+    LT_TRY(r->status);
+    r->status = lt_alloc(r->env, &m->part, (size_t)parts, sizeof *m->part, "the model");
+    LT_TRY(r->status);
+    for (; m->n_parts < parts; m->n_parts++)
+        LT_TRY(lt_bundle_read(r, &m->part[m->n_parts]));
     return LT_OK;
 }
 
@@ -156,6 +187,7 @@ lt_status lt_model_read(lt_reader *r, lt_model *m)
     LT_TRY(r->status);
     for (int32_t i = 0; i < arrays; i++)
         LT_TRY(read_array(r, m));
+    LT_TRY(read_parts(r, m));
     r->status = m->algorithm->check(r->env, m);
     return r->status;
 }

@@ -27,7 +27,7 @@ const lt_option lt_common_options[] = {
     {"validation_fraction", LT_OPT_FLOAT, "0.1", 0, 0.9, NULL, "share of the rows held out for validation"},
     {"validation_metric", LT_OPT_ENUM, "auto", 0, 0, "auto|log_loss|auc|rmse|mae|poisson_deviance|ndcg|recall",
      "what is measured on the validation part; auto: ndcg at 10 for implicit feedback, log_loss for boolean labels, "
-     "poisson_deviance with the Poisson loss, rmse for other numbers"},
+     "poisson_deviance with the Poisson loss, rmse for other numbers; always ndcg for algorithms that only rank"},
     {"promote", LT_OPT_ENUM, "if_better", 0, 0, "if_better|always|never",
      "whether a retrained version becomes the active one; if_better: when its validation metric is not worse than the "
      "active version's by more than promote_tolerance"},

@@ -44,7 +44,10 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
 
     memset(r, 0, sizeof *r);
     r->bundle = bundle;
-    r->scorer = (lt_scorer){.model = &bundle->model, .user = &bundle->user, .item = &bundle->item};
+    r->scorer = (lt_scorer){.model = &bundle->model,
+                            .user = &bundle->user,
+                            .item = &bundle->item,
+                            .item_count = bundle->item_count};
     if (!lt_bundle_is_recommender(bundle))
         return LT_OK;
     LT_TRY(lt_popularity_build(env, bundle->item_count, bundle->items.n, bundle->head_share, bundle->tail_share,
@@ -56,6 +59,12 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
         r->popular[i] = (float)popular_margin(bundle->model.link, (p->count[i] + 1) / (p->total + p->items));
     }
     return bundle->model.algorithm->prepare(env, &r->scorer);
+}
+
+bool lt_recommender_knows(const lt_recommender *r, const lt_subject *subject)
+{
+    return subject->user >= 0 || subject->features != NULL ||
+           (r->bundle->model.algorithm->uses_history && subject->n_history > 0);
 }
 
 void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3])
@@ -147,12 +156,51 @@ static int64_t candidates_of(const lt_recommender *r, const lt_request *q)
     return q->candidates == NULL ? r->bundle->items.n : q->n_candidates;
 }
 
+/*
+ * Of equal values the more popular item is the better one: best[0..k), what a selection by index left of n candidates,
+ * gets those of the candidates tied with its last value, and every run of equal values is put in order.
+ */
+static void break_ties(const lt_recommender *r, const lt_request *q, const float *value, const uint8_t *excluded,
+                       int64_t n, int32_t *best, float *best_value, int64_t k)
+{
+    const int32_t *rank = r->popularity.rank;
+    float last = k > 0 ? best_value[k - 1] : 0;
+    int64_t certain = k;
+
+    while (certain > 0 && best_value[certain - 1] == last)
+        certain--;
+    for (int64_t i = 0, held = certain; i < n && k > 0; i++) {
+        int64_t at;
+
+        if (value[i] != last || (excluded != NULL && excluded[i]))
+            continue;
+        at = held < k ? held++ : k;
+        while (at > certain && rank[item_at(q->candidates, best[at - 1])] > rank[item_at(q->candidates, i)]) {
+            if (at < k)
+                best[at] = best[at - 1];
+            at--;
+        }
+        if (at < k)
+            best[at] = (int32_t)i;
+    }
+    for (int64_t i = 1; i < certain; i++) {
+        int32_t item = best[i];
+        int64_t at = i;
+
+        for (; at > 0 && best_value[at - 1] == best_value[i] &&
+               rank[item_at(q->candidates, best[at - 1])] > rank[item_at(q->candidates, item)];
+             at--)
+            best[at] = best[at - 1];
+        best[at] = item;
+    }
+}
+
 /* The list from the candidates' margins. */
 static lt_status choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
 {
     int64_t n = candidates_of(r, q);
     bool whole = strcmp(q->method->name, "none") == 0 || strcmp(q->method->name, "popularity") == 0;
-    double exponent = r->bundle->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
+    double exponent = q->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
     int64_t k = q->k < n ? q->k : n;
     int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
     float *ordering, *value;
@@ -175,6 +223,7 @@ static lt_status choose(lt_env *env, const lt_recommender *r, const lt_request *
     for (int64_t i = 0; i < n; i++)
         ordering[i] = adjusted(r, margin[i], item_at(q->candidates, i), exponent);
     pool = lt_top_k(ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
+    break_ties(r, q, ordering, excluded != NULL ? excluded : q->excluded, n, best, value, pool);
     if (whole) {
         out->n = pool;
         for (int64_t i = 0; i < pool; i++) {
@@ -251,8 +300,8 @@ static lt_status ranking_auc(lt_env *env, int64_t n, float *score, uint8_t *excl
     return LT_OK;
 }
 
-lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
-                              double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m)
+lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
+                              lt_ranking_metrics *m)
 {
     int64_t n = r->bundle->items.n;
     uint8_t *excluded;
@@ -268,14 +317,7 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
     for (int32_t row = 0; row < test->relevant.rows; row++) {
         const int32_t *relevant = test->relevant.col + test->relevant.start[row];
         int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row];
-        lt_request q = {.subject.user = test->user[row],
-                        .popularity_only = test->user[row] < 0,
-                        .excluded = excluded,
-                        .k = k,
-                        .method = method,
-                        .strength = strength,
-                        .options = options,
-                        .seed = seed + (uint64_t)row};
+        lt_request q = *how;
         int32_t stranger =
             test->strangers != NULL && test->user[row] < 0 ? test->stranger_row[-1 - test->user[row]] : -1;
         int64_t start[2];
@@ -283,17 +325,17 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
         lt_list list;
 
         LT_TRY(lt_poll(env));
+        q.subject = (lt_subject){.user = test->user[row]};
+        q.excluded = excluded;
+        q.k = k;
+        q.seed = how->seed + (uint64_t)row;
         if (stranger >= 0) {
             features = lt_table_row(test->strangers, stranger, start);
             q.subject.features = &features;
-            q.popularity_only = false;
         }
-        if (test->seen != NULL && test->user[row] >= 0) {
-            int64_t from = test->seen->start[test->user[row]];
-
-            q.subject.history = test->seen->col + from;
-            q.subject.n_history = test->seen->start[test->user[row] + 1] - from;
-        }
+        if (test->seen != NULL && test->user[row] >= 0)
+            lt_subject_take_history(&q.subject, test->seen, test->user[row]);
+        q.popularity_only = !lt_recommender_knows(r, &q.subject);
         for (int64_t i = 0; i < q.subject.n_history; i++)
             excluded[q.subject.history[i]] = 1;
         LT_TRY(score_candidates(env, r, &q, n, margin));
@@ -302,7 +344,7 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
         free_list(env, &list);
         if (!test->lists_only) {
             for (int64_t i = 0; i < n; i++)
-                margin[i] = adjusted(r, margin[i], (int32_t)i, r->bundle->popularity_exponent);
+                margin[i] = adjusted(r, margin[i], (int32_t)i, how->popularity_exponent);
             LT_TRY(ranking_auc(env, n, margin, excluded, relevant, n_relevant, positive, &auc));
             lt_ranking_add_auc(m, auc);
         }
@@ -412,6 +454,7 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
                                   int32_t most, double *value)
 {
     int k = VALIDATION_K;
+    lt_request plain = {.method = lt_reranker_find("none"), .popularity_exponent = r->bundle->popularity_exponent};
     lt_ranking_metrics m;
     lt_test test;
     float *lot;
@@ -419,7 +462,7 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     LT_TRY(ranking_test(env, data, &test, &lot));
     LT_TRY(thin(env, &test, lot, most));
     LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
-    LT_TRY(lt_evaluate_ranking(env, r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
+    LT_TRY(lt_evaluate_ranking(env, r, &test, &plain, &m));
     return lt_ranking_value(env, &m, measure, 0, value);
 }
 
@@ -489,7 +532,7 @@ static const char *metric_of(const lt_recommender *r, const lt_dataset *data, co
 {
     if (!lt_option_is(options, "validation_metric", "auto"))
         return lt_option_text(options, "validation_metric");
-    if (data->label_kind == LT_LABEL_IMPLICIT)
+    if (data->label_kind == LT_LABEL_IMPLICIT || r->bundle->model.algorithm->ranks_only)
         return "ndcg";
     if (r->bundle->model.link == LT_LINK_LOGISTIC)
         return "log_loss";
@@ -511,6 +554,11 @@ static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset
     if (is_ranking(*metric) && !lt_bundle_is_recommender(r->bundle)) {
         lt_fail(env, LT_INVALID, "validation metric \"%s\" needs users and items", *metric);
         return lt_fail_hint(env, "Give user_column and item_column, or use log_loss, auc, rmse or mae.");
+    }
+    if (!is_ranking(*metric) && r->bundle->model.algorithm->ranks_only) {
+        lt_fail(env, LT_INVALID, "validation metric \"%s\" is of single predictions, and algorithm \"%s\" only ranks",
+                *metric, r->bundle->model.algorithm->name);
+        return lt_fail_hint(env, "Use ndcg or recall.");
     }
     if (data->validation.n == 0)
         return LT_OK;

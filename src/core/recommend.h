@@ -28,11 +28,18 @@ typedef struct lt_request {
     const int32_t *candidates; /* NULL: the whole catalogue */
     int64_t n_candidates;
     int64_t k;
+    double popularity_exponent; /* of the score; the model's own is lt_bundle.popularity_exponent */
     const lt_reranker *method;
     double strength;
     const lt_options *options; /* the method's */
     uint64_t seed;
 } lt_request;
+
+/*
+ * Whether the model can say more of somebody than what is popular: a number, features, or a history that the algorithm
+ * answers from.  A request for anybody else is popularity_only.
+ */
+bool lt_recommender_knows(const lt_recommender *r, const lt_subject *subject);
 
 typedef struct lt_list {
     int64_t n;
@@ -61,9 +68,12 @@ typedef struct lt_test {
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
 } lt_test;
 
-/* Ranks the whole catalogue for every test user and adds it to m, whose largest k is the list's length. */
-lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_reranker *method,
-                              double strength, const lt_options *options, uint64_t seed, lt_ranking_metrics *m);
+/*
+ * Ranks the whole catalogue for every test user and adds it to m, whose largest k is the list's length. how: exponent,
+ * method, strength, options and seed; the rest of it is set here.
+ */
+lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
+                              lt_ranking_metrics *m);
 
 /*
  * The validation metric of r on data->validation, where data is encoded with r's bundle. *metric names it; NULL is

@@ -9,6 +9,7 @@
 
 typedef struct ranked {
     int32_t item; /* index among the candidates while sorting */
+    int32_t rank; /* by popularity: what decides between equal values */
     float value;
 } ranked;
 
@@ -17,7 +18,7 @@ static int by_value(const void *a, const void *b)
     const ranked *x = a, *y = b;
 
     return x->value != y->value ? (x->value < y->value) - (x->value > y->value)
-                                : (x->item > y->item) - (x->item < y->item);
+                                : (x->rank > y->rank) - (x->rank < y->rank);
 }
 
 /* lt_recommend by sorting everything; pool methods: lt_rerank on the best max(500, 10 k). */
@@ -42,7 +43,7 @@ static void list_case(lt_env *env, const trained *t, const lt_request *q, const 
         double exponent = t->bundle.popularity_exponent + (pops ? q->strength : 0);
 
         if (q->excluded == NULL || !q->excluded[item])
-            all[left++] = (ranked){(int32_t)i, (float)naive_value(t, margin[i], item, exponent)};
+            all[left++] = (ranked){(int32_t)i, t->r.popularity.rank[item], (float)naive_value(t, margin[i], item, exponent)};
     }
     qsort(all, (size_t)left, sizeof *all, by_value);
     pool = whole ? k : 10 * k > 500 ? 10 * k : 500;
@@ -112,6 +113,7 @@ static void list_cases(lt_env *env, const trained *t, const char *name)
                             .k = 10,
                             .method = lt_reranker_find(methods[m]),
                             .strength = 0.4,
+                            .popularity_exponent = t->bundle.popularity_exponent,
                             .seed = 9};
 
             q.excluded = shape == 1 || shape == 3 ? some : shape == 5 ? everything : NULL;

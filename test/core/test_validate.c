@@ -54,7 +54,12 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
 
     lt_alloc(env, &excluded, (size_t)items, 1, "test");
     fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
-    fine(env, lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find(method), strength, NULL, 50, &m));
+    fine(env, lt_evaluate_ranking(env, &t->r, &test,
+                                 &(lt_request){.method = lt_reranker_find(method),
+                                               .strength = strength,
+                                               .popularity_exponent = t->bundle.popularity_exponent,
+                                               .seed = 50},
+                                 &m));
     for (int32_t row = 0; row < test.relevant.rows; row++) {
         const int32_t *relevant = test.relevant.col + test.relevant.start[row];
         int64_t n = test.relevant.start[row + 1] - test.relevant.start[row];
@@ -65,6 +70,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
                         .k = 8,
                         .method = lt_reranker_find(method),
                         .strength = strength,
+                        .popularity_exponent = t->bundle.popularity_exponent,
                         .seed = 50 + (uint64_t)row};
         float margin[SHOP_ITEMS];
         double wins = 0, pairs = 0;
@@ -133,6 +139,7 @@ static void test_evaluation(void)
     trained *t = train_on(env, &lt_logistic, PAIRS | LABEL, v, 300, OPTIONS("popularity_exponent", "0.2"));
     lt_test test = make_test(env, t, 3);
     int k[] = {5};
+    lt_request plain = {.method = lt_reranker_find("none")};
     lt_ranking_metrics m;
     test_context *c = env->context;
     double got;
@@ -153,12 +160,12 @@ static void test_evaluation(void)
 
     test.seen = NULL;
     fine(env, lt_ranking_init(env, &m, k, 1, &t->r.popularity));
-    fine(env, lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find("none"), 0, NULL, 0, &m));
+    fine(env, lt_evaluate_ranking(env, &t->r, &test, &plain, &m));
     lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got);
     ok(got > 0 && got < 1, "nothing seen: nothing is excluded");
     c->polls = 0;
     c->cancel_at = 5;
-    ok(lt_evaluate_ranking(env, &t->r, &test, lt_reranker_find("none"), 0, NULL, 0, &m) == LT_CANCELLED, "cancelled");
+    ok(lt_evaluate_ranking(env, &t->r, &test, &plain, &m) == LT_CANCELLED, "cancelled");
     test_env_drop(env);
 }
 
