@@ -104,7 +104,7 @@ static void bind_column(const ltpg_model *model, TupleDesc row, int feature, ltp
 
         if (attribute->attisdropped || strcmp(NameStr(attribute->attname), f->name) != 0)
             continue;
-        if (!ltpg_column_kind(attribute->atttypid, f->kind == LT_CATEGORY, &kind) || kind != f->kind)
+        if (!ltpg_column_kind(attribute->atttypid, f->kind, &kind) || kind != f->kind)
             ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                             errmsg("column \"%s\" of the row has a type of another kind than in training", f->name),
                             errdetail("It is of type %s.", format_type_be(attribute->atttypid))));

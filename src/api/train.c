@@ -122,7 +122,7 @@ static void advise_features(const ltpg_definition *d, const lt_bundle *bundle)
 
 /* ---- training ---- */
 
-/* Lists of options "features" and "categorical" that name no column are mistakes. */
+/* Lists of options "features", "categorical" and "text" that name no column are mistakes. */
 static void check_names_used(const training *t, const char *option)
 {
     const lt_value *list = lt_option_value(&t->options, option);
@@ -151,6 +151,7 @@ static void read_data(training *t)
     ltpg_read_training(t->env, t->definition, &t->options, &t->bundle, &t->dataset, &reading);
     check_names_used(t, "features");
     check_names_used(t, "categorical");
+    check_names_used(t, "text");
     t->result.rows = reading.rows;
     t->result.rows_skipped = reading.rows_skipped;
     t->result.users = lt_bundle_is_recommender(&t->bundle) ? t->bundle.users.n : -1;
@@ -346,6 +347,11 @@ static Datum run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jso
     ltpg_progress_end(t.progress);
     if (has_active && !new_definition)
         ereport(NOTICE, (errmsg("model \"%s\" version %d %s", definition->name, version, t.result.decision)));
+    if (new_definition) {
+        ltpg_features_advise_text(definition->source, &t.bundle.row_encoder);
+        ltpg_features_advise_text(definition->user_features, &t.bundle.user_encoder);
+        ltpg_features_advise_text(definition->item_features, &t.bundle.item_encoder);
+    }
     if (lt_bundle_is_recommender(&t.bundle) && new_definition) {
         advise_features(definition, &t.bundle);
         advise_index(definition->source, definition->user_column);

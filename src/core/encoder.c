@@ -85,8 +85,10 @@ static void sift_down(int32_t *v, float *val, int64_t at, int64_t n)
     val[at] = moving_val;
 }
 
-/* Rows come nearly sorted, as features are given in order and a text's columns ascend; only a large bag is worth a
- * heap. */
+/*
+ * Rows come nearly sorted, as features are given in order and a text's columns ascend; only a large bag is worth a
+ * heap.
+ */
 static void sort_columns(int32_t *v, float *val, int64_t n)
 {
     int64_t sorted = 1;
@@ -518,7 +520,7 @@ static lt_status read_feature(lt_reader *r, lt_encoder *e)
         if (r->status == LT_OK && (buckets < LT_TEXT_LEAST_BUCKETS || buckets > LT_TEXT_MOST_BUCKETS))
             lt_reader_corrupt(r, "a text's number of buckets is out of range");
         for (int64_t i = 0; i < buckets && r->status == LT_OK; i++)
-            if (!(f.idf[i] >= 0 && f.idf[i] <= LT_TEXT_MOST_IDF))
+            if (f.idf[i] != 0 && !(f.idf[i] >= 1 && f.idf[i] <= LT_TEXT_MOST_IDF))
                 lt_reader_corrupt(r, "a text's weight is out of range");
         f.buckets = (int32_t)buckets;
     } else if (lt_kind_has_tokens(f.kind)) {

@@ -304,8 +304,8 @@ static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk 
             const char *text = lt_dictionary_key(&f->dictionary, token[k].number, &length);
 
             LT_TRY(lt_poll(env)); /* texts are long */
-            LT_TRY(reserve_entries(env, t,
-                                   (size_t)(kept + lt_text_most_entries(f, length) + n) + (size_t)e->n_features));
+            LT_TRY(
+                reserve_entries(env, t, (size_t)(kept + lt_text_most_entries(f, length) + n) + (size_t)e->n_features));
             kept += lt_text_entries(&e->tally, f, text, length, t->col + kept, t->val + kept);
             continue;
         }

@@ -7,6 +7,8 @@
  */
 #include "option.h"
 
+#include "encoder.h"
+
 #include <assert.h>
 #include <math.h>
 #include <stdio.h>
@@ -36,6 +38,11 @@ const lt_option lt_common_options[] = {
     {"features", LT_OPT_NAMES, "[]", 0, 0, NULL,
      "restricts the features to the columns named; a name after a minus sign is excluded; empty: all"},
     {"categorical", LT_OPT_NAMES, "[]", 0, 0, NULL, "number columns to treat as categories"},
+    {"text", LT_OPT_NAMES, "[]", 0, 0, NULL,
+     "text columns to read as text, by words and parts of words, such as titles and descriptions; others are "
+     "categories"},
+    {"text_buckets", LT_OPT_INT, "4096", LT_TEXT_LEAST_BUCKETS, LT_TEXT_MOST_BUCKETS, NULL,
+     "columns that each text is hashed into; fewer take less memory and tell less apart"},
     {"crosses", LT_OPT_PAIRS, "[]", 0, 0, NULL, "pairs [user feature, item feature] whose products become features"},
     {"min_count", LT_OPT_INT, "2", 1, 1e9, NULL, "a category seen fewer times in training is folded into (other)"},
     {"invalid", LT_OPT_ENUM, "error", 0, 0, "error|skip",
@@ -75,6 +82,8 @@ const char *lt_option_type_name(lt_option_type type)
         return "list of names";
     case LT_OPT_PAIRS:
         return "list of pairs of names";
+    case LT_OPT_TEXT:
+        return "text";
     }
     return "unknown";
 }
@@ -151,6 +160,8 @@ static lt_status fail_value(lt_env *env, const lt_option *spec)
         return lt_fail(env, LT_INVALID,
                        "option \"%s\" must be a list of pairs of names, such as [[\"country\", \"category\"]]",
                        spec->name);
+    case LT_OPT_TEXT:
+        return lt_fail(env, LT_INVALID, "option \"%s\" must be a text", spec->name);
     }
     return lt_fail(env, LT_INVALID, "option \"%s\" has an unknown type", spec->name);
 }
@@ -279,7 +290,7 @@ lt_status lt_options_set_text(lt_env *env, lt_options *o, const char *name, cons
     int i;
 
     LT_TRY(find_or_fail(env, o, name, &i));
-    if (o->spec[i]->type != LT_OPT_ENUM || !is_choice(o->spec[i], value))
+    if (o->spec[i]->type != LT_OPT_TEXT && (o->spec[i]->type != LT_OPT_ENUM || !is_choice(o->spec[i], value)))
         return fail_text(env, o->spec[i], value);
     LT_TRY(copy_text(env, value, &o->value[i].text));
     o->value[i].given = true;
@@ -369,6 +380,7 @@ static lt_status set_default(lt_env *env, lt_options *o, int i)
         LT_TRY(lt_options_set_bool(env, o, spec->name, strcmp(text, "true") == 0));
         break;
     case LT_OPT_ENUM:
+    case LT_OPT_TEXT:
         LT_TRY(lt_options_set_text(env, o, spec->name, text));
         break;
     case LT_OPT_INTS:
@@ -457,7 +469,10 @@ bool lt_option_bool(const lt_options *o, const char *name)
 
 const char *lt_option_text(const lt_options *o, const char *name)
 {
-    assert(o->spec[lt_options_find(o, name)]->type == LT_OPT_ENUM);
+    lt_option_type type = o->spec[lt_options_find(o, name)]->type;
+
+    assert(type == LT_OPT_ENUM || type == LT_OPT_TEXT);
+    (void)type;
     return lt_option_value(o, name)->text;
 }
 

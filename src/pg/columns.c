@@ -5,27 +5,33 @@
 
 #include <math.h>
 
+#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "parser/parse_coerce.h"
 #include "tsearch/ts_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/date.h"
+#include "utils/formatting.h"
 #include "utils/lsyscache.h"
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
 #define UNIX_TO_POSTGRES_SECONDS ((double)(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
-static bool is_text_like(Oid type)
+bool ltpg_is_text(Oid type)
 {
     char category;
     bool preferred;
 
-    if (type == UUIDOID || get_typtype(type) == TYPTYPE_ENUM)
-        return true;
-    get_type_category_preferred(type, &category, &preferred);
+    get_type_category_preferred(getBaseType(type), &category, &preferred);
     return category == TYPCATEGORY_STRING;
+}
+
+static bool is_text_like(Oid type)
+{
+    return type == UUIDOID || get_typtype(type) == TYPTYPE_ENUM || ltpg_is_text(type);
 }
 
 bool ltpg_is_time(Oid type)
@@ -56,7 +62,7 @@ static bool casts_to_real_array(Oid type, Oid *function)
     return find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, function) == COERCION_PATH_FUNC;
 }
 
-bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
+bool ltpg_column_kind(Oid type, lt_kind as, lt_kind *kind)
 {
     Oid element, cast;
 
@@ -65,7 +71,7 @@ bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
     if (type == BOOLOID)
         *kind = LT_BOOLEAN;
     else if (ltpg_is_number(type))
-        *kind = categorical ? LT_CATEGORY : LT_NUMBER;
+        *kind = as == LT_CATEGORY ? LT_CATEGORY : LT_NUMBER;
     else if (type == TIMESTAMPOID || type == TIMESTAMPTZOID)
         *kind = LT_TIMESTAMP;
     else if (type == DATEOID)
@@ -79,7 +85,7 @@ bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind)
     else if (OidIsValid(element))
         return false;
     else if (is_text_like(type))
-        *kind = LT_CATEGORY;
+        *kind = as == LT_TEXT && ltpg_is_text(type) ? LT_TEXT : LT_CATEGORY;
     else if (casts_to_real_array(type, &cast))
         *kind = LT_VECTOR;
     else
@@ -164,6 +170,26 @@ static void encode_token(lt_env *env, lt_encoder *encoder, int feature, Datum va
     }
 }
 
+/* In lower case by the database's collation. No more of a long one is read than is looked at. */
+static void encode_text(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value)
+{
+    const char *string;
+    int length;
+
+    if (column->type == TEXTOID || column->type == VARCHAROID || column->type == BPCHAROID) {
+        struct varlena *slice = PG_DETOAST_DATUM_SLICE(value, 0, LT_TEXT_MOST_BYTES);
+
+        string = VARDATA_ANY(slice);
+        length = VARSIZE_ANY_EXHDR(slice);
+    } else {
+        string = OutputFunctionCall(&column->output, value);
+        length = strlen(string);
+    }
+    /* whole characters: str_tolower refuses a part of one */
+    string = str_tolower(string, pg_mbcliplen(string, length, LT_TEXT_MOST_BYTES), DEFAULT_COLLATION_OID);
+    LTPG(env, lt_encode_text(env, encoder, column->feature, string, strlen(string)));
+}
+
 static void encode_tsvector(lt_env *env, lt_encoder *encoder, int feature, Datum value)
 {
     TSVector vector = DatumGetTSVector(value);
@@ -220,6 +246,9 @@ bool ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, D
         return true;
     case LT_CATEGORY:
         encode_token(env, encoder, column->feature, value, column->type, &column->output);
+        return true;
+    case LT_TEXT:
+        encode_text(env, encoder, column, value);
         return true;
     case LT_BAG:
         if (column->type == TSVECTOROID)

@@ -26,8 +26,13 @@ typedef struct ltpg_column {
     int64 invalid; /* rows with NaN or infinity, counted by ltpg_column_encode */
 } ltpg_column;
 
-/* Whether a column of this type can be a feature, and of which kind. */
-extern bool ltpg_column_kind(Oid type, bool categorical, lt_kind *kind);
+/*
+ * Whether a column of this type can be a feature, and of which kind. `as` is what was asked for or fitted: LT_CATEGORY
+ * makes numbers categories, LT_TEXT makes text types text; any other asks for nothing.
+ */
+extern bool ltpg_column_kind(Oid type, lt_kind as, lt_kind *kind);
+/* text, varchar, char and their like, which LT_TEXT takes. */
+extern bool ltpg_is_text(Oid type);
 /* Looks up what decoding needs; type and kind must be those of a feature. */
 extern void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind kind);
 /* Gives one value to the encoder's row being built. False when it holds NaN or an infinity; the value is then dropped.

@@ -2,7 +2,7 @@
  * features.c: which columns of a relation are features, and one row of them into an encoder.
  *
  * Every column without a role is a feature if its type can be one; option "features" restricts ("a") or excludes
- * ("-a").
+ * ("-a").  Option "text" says which text columns are read as text, "categorical" which numbers as categories.
  */
 #include "source.h"
 
@@ -47,11 +47,18 @@ static void consider_column(lt_env *env, const lt_options *options, Form_pg_attr
     const char *name = pstrdup(NameStr(attribute->attname));
     bool restricts;
     int said = mentioned(options, name, &restricts);
+    bool text = listed(options, "text", name);
+    lt_kind as = text ? LT_TEXT : listed(options, "categorical", name) ? LT_CATEGORY : LT_NUMBER;
     lt_kind kind;
 
     if (said < 0 || (restricts && said == 0))
         return;
-    if (!ltpg_column_kind(attribute->atttypid, listed(options, "categorical", name), &kind)) {
+    if (text && !ltpg_is_text(attribute->atttypid))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH),
+                 errmsg("option \"text\" names \"%s\", which is of type %s", name, format_type_be(attribute->atttypid)),
+                 errhint("Only columns of text types can be read as text.")));
+    if (!ltpg_column_kind(attribute->atttypid, as, &kind)) {
         if (said > 0)
             ereport(ERROR,
                     (errcode(ERRCODE_DATATYPE_MISMATCH),
@@ -61,7 +68,10 @@ static void consider_column(lt_env *env, const lt_options *options, Form_pg_attr
                                 format_type_be(attribute->atttypid))));
         return;
     }
-    LTPG(env, lt_encoder_add(env, encoder, name, kind));
+    if (kind == LT_TEXT)
+        LTPG(env, lt_encoder_add_text(env, encoder, name, lt_option_int(options, "text_buckets")));
+    else
+        LTPG(env, lt_encoder_add(env, encoder, name, kind));
     ltpg_column_init(&features->column[features->n], name, attribute->atttypid, kind);
     features->column[features->n].feature = encoder->n_features - 1;
     features->n++;
@@ -102,6 +112,29 @@ ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *
     return features;
 }
 
+/* Titles read as categories: nearly each is rare. The model then knows of most rows only that their title is rare. */
+void ltpg_features_advise_text(Oid relation, const lt_encoder *encoder)
+{
+    for (int i = 0; i < encoder->n_features; i++) {
+        const lt_feature *f = &encoder->feature[i];
+        double own = 0, folded = 0;
+
+        if (f->kind != LT_CATEGORY || !ltpg_is_text(get_atttype(relation, get_attnum(relation, f->name))))
+            continue;
+        for (int32_t j = 0; j < f->dictionary.n; j++)
+            own += f->dictionary.count[j];
+        for (int32_t j = 0; j < f->rare.n; j++)
+            folded += f->rare.count[j];
+        if (folded > own)
+            ereport(NOTICE,
+                    (errmsg("column \"%s\" is read as categories, and %.0f of its %.0f values are so rare that they"
+                            " count as (other)",
+                            f->name, folded, own + folded),
+                     errhint("If it is a title or a description, read it as text: options => '{\"text\": [\"%s\"]}'.",
+                             f->name)));
+    }
+}
+
 bool ltpg_features_fit(Oid relation, const lt_encoder *encoder)
 {
     for (int i = 0; i < encoder->n_features; i++) {
@@ -109,8 +142,7 @@ bool ltpg_features_fit(Oid relation, const lt_encoder *encoder)
         AttrNumber number = get_attnum(relation, f->name);
         lt_kind kind;
 
-        if (number <= 0 || !ltpg_column_kind(get_atttype(relation, number), f->kind == LT_CATEGORY, &kind) ||
-            kind != f->kind)
+        if (number <= 0 || !ltpg_column_kind(get_atttype(relation, number), f->kind, &kind) || kind != f->kind)
             return false;
     }
     return true;
@@ -127,7 +159,7 @@ ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int fi
         lt_kind kind;
 
         ltpg_column_find(relation, f->name, "feature of the model", &type);
-        if (!ltpg_column_kind(type, f->kind == LT_CATEGORY, &kind) || kind != f->kind)
+        if (!ltpg_column_kind(type, f->kind, &kind) || kind != f->kind)
             ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                             errmsg("column \"%s\" of %s has another kind of type now", f->name,
                                    ltpg_relation_name(relation, "relation")),

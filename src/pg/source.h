@@ -39,6 +39,8 @@ typedef struct ltpg_features {
  */
 extern ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options,
                                           const char *const *taken, int n_taken, lt_encoder *encoder, int first);
+/* A NOTICE for each text column most of whose values were folded into "(other)" by the fit just made. */
+extern void ltpg_features_advise_text(Oid relation, const lt_encoder *encoder);
 /*
  * Matches a frozen encoder's features to a relation's columns, from attnum `first` of what will be selected. A column
  * that is gone or changed to another kind is an error.

@@ -379,9 +379,9 @@ static void places(lt_env *env)
 
 /* ---- fitting, frozen encoding and the stored form agree, on random rows ---- */
 
-enum { FEATURES = 9 };
-static const lt_kind kinds[FEATURES] = {LT_NUMBER,   LT_CATEGORY, LT_BAG,    LT_VECTOR, LT_TIMESTAMP,
-                                        LT_CATEGORY, LT_DATE,     LT_NUMBER, LT_BOOLEAN};
+enum { FEATURES = 10 };
+static const lt_kind kinds[FEATURES] = {LT_NUMBER,   LT_CATEGORY, LT_BAG,    LT_VECTOR,  LT_TIMESTAMP,
+                                        LT_CATEGORY, LT_DATE,     LT_NUMBER, LT_BOOLEAN, LT_TEXT};
 
 /* Row j of a random data set: the same calls whenever it is asked for. */
 static void random_row(lt_env *env, lt_encoder *e, uint64_t seed, int64_t j, bool late)
@@ -420,6 +420,11 @@ static void random_row(lt_env *env, lt_encoder *e, uint64_t seed, int64_t j, boo
         case LT_DATE:
             lt_encode_time(env, e, f, 1e9 * lt_random_normal(&rng));
             break;
+        case LT_TEXT:
+            snprintf(text, sizeof text, "%d and %d", (int)(exp(7 * lt_random_uniform(&rng))),
+                     (int)(exp(5 * lt_random_uniform(&rng))));
+            lt_encode_text(env, e, f, text, (int64_t)strlen(text));
+            break;
         }
     }
 }
@@ -439,7 +444,7 @@ static long allocations;
 
 static void property(lt_env *env, int64_t n, bool late, uint64_t seed)
 {
-    static const char *const names[FEATURES] = {"n", "c", "b", "v", "ts", "c2", "d", "n2", "t"};
+    static const char *const names[FEATURES] = {"n", "c", "b", "v", "ts", "c2", "d", "n2", "t", "w"};
     int64_t *place = malloc((size_t)n * sizeof *place), kept = 0;
     void *(*alloc)(void *, size_t) = env->alloc;
     bool same = true, back_same = true;
@@ -452,7 +457,7 @@ static void property(lt_env *env, int64_t n, bool late, uint64_t seed)
     lt_random_seed(&rng, seed);
     lt_encoder_init(env, &e);
     for (int f = 0; f < FEATURES; f++)
-        add(env, &e, names[f], kinds[f]);
+        kinds[f] == LT_TEXT ? (void)lt_encoder_add_text(env, &e, names[f], 100) : add(env, &e, names[f], kinds[f]);
     for (int64_t j = 0; j < n; j++) {
         lt_encoder_begin_row(env, &e);
         random_row(env, &e, seed, j, late);
@@ -577,6 +582,7 @@ static void damaged(lt_env *env)
     add(env, &e, "b", LT_BAG);
     add(env, &e, "v", LT_VECTOR);
     add(env, &e, "ts", LT_TIMESTAMP);
+    fine(env, lt_encoder_add_text(env, &e, "w", 16));
     for (int j = 0; j < 6; j++) {
         const double v[] = {j, 2 * j};
 
@@ -586,6 +592,7 @@ static void damaged(lt_env *env)
         token(env, &e, 1, j < 3 ? "a" : j < 5 ? "bb" : "c");
         token(env, &e, 2, j % 2 ? "red" : "blue");
         lt_encode_vector(env, &e, 3, v, 2);
+        lt_encode_text(env, &e, 5, "red", 3);
         lt_encoder_end_row(env, &e);
     }
     fine(env, lt_encoder_finish(env, &e, 2, true, NULL, 0, &t));
@@ -633,6 +640,9 @@ static void damaged(lt_env *env)
                     break;
                 case LT_VECTOR:
                     lt_encode_vector(own, &back, f, (const double[]){-1e10, 3}, 2);
+                    break;
+                case LT_TEXT:
+                    lt_encode_text(own, &back, f, "red tea", 7);
                     break;
                 default:
                     lt_encode_time(own, &back, f, 1e10);
