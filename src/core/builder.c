@@ -6,6 +6,8 @@
  */
 #include "builder.h"
 
+#include "duplicates.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -207,38 +209,6 @@ static lt_status split_rows(lt_env *env, const lt_builder *b, const lt_options *
     return LT_OK;
 }
 
-typedef enum combination { KEEP, SUM, MEAN, MAX, LAST } combination;
-
-static combination combination_of(const lt_builder *b, const lt_options *options)
-{
-    if (lt_option_is(options, "duplicates", "auto"))
-        return b->has_label ? KEEP : SUM;
-    if (lt_option_is(options, "duplicates", "sum"))
-        return SUM;
-    if (lt_option_is(options, "duplicates", "mean"))
-        return MEAN;
-    if (lt_option_is(options, "duplicates", "max"))
-        return MAX;
-    if (lt_option_is(options, "duplicates", "last"))
-        return LAST;
-    return KEEP;
-}
-
-/* One value of rows order[from..to) of one pair; `last` is the row that stands for them. */
-static float combine(combination how, const float *value, const int32_t *order, int64_t from, int64_t to, int32_t last)
-{
-    double sum = 0;
-    float max = value[order[from]];
-
-    if (how == LAST)
-        return value[last];
-    for (int64_t i = from; i < to; i++) {
-        sum += value[order[i]];
-        max = value[order[i]] > max ? value[order[i]] : max;
-    }
-    return how == MAX ? max : (float)(how == MEAN ? sum / (double)(to - from) : sum);
-}
-
 /* The end of the run of rows that are combined with order[from]. */
 static int64_t run_end(const lt_builder *b, const int32_t *order, const int32_t *held_out, int64_t from)
 {
@@ -251,18 +221,8 @@ static int64_t run_end(const lt_builder *b, const int32_t *order, const int32_t 
     return to;
 }
 
-static int32_t last_of(const lt_builder *b, const int32_t *order, int64_t from, int64_t to)
-{
-    int32_t last = order[to - 1];
-
-    for (int64_t i = to - 1; b->has_time && i >= from; i--)
-        if (b->time[order[i]] > b->time[last])
-            last = order[i];
-    return last;
-}
-
 /* Combines in place: order[0..result) are the rows that stay, their label and weight the combined ones. */
-static lt_status combine_rows(lt_env *env, lt_builder *b, combination how, int32_t *order, const int32_t *held_out,
+static lt_status combine_rows(lt_env *env, lt_builder *b, lt_combination how, int32_t *order, const int32_t *held_out,
                               int64_t *n_kept)
 {
     int64_t kept = 0;
@@ -273,11 +233,11 @@ static lt_status combine_rows(lt_env *env, lt_builder *b, combination how, int32
         if (runs % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
         to = run_end(b, order, held_out, from);
-        last = last_of(b, order, from, to);
+        last = lt_last_row(b->has_time ? b->time : NULL, order, from, to);
         if (b->has_label)
-            b->label[last] = combine(how, b->label, order, from, to, last);
+            b->label[last] = lt_combine(how, b->label, order, from, to, last);
         if (b->has_weight)
-            b->weight[last] = combine(how, b->weight, order, from, to, last);
+            b->weight[last] = lt_combine(how, b->weight, order, from, to, last);
         order[kept++] = last;
     }
     *n_kept = kept;
@@ -478,7 +438,7 @@ static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *option
 lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out)
 {
     lt_bundle *bundle = b->bundle;
-    combination how = combination_of(b, options);
+    lt_combination how = lt_combination_of(lt_option_text(options, "duplicates"), b->has_label);
     int32_t *order, *held_out;
     int64_t kept = b->n, trained = 0;
 
@@ -493,7 +453,7 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         LT_TRY(sort_by(env, order, b->n, b->user, -b->unknown_users.n, bundle->users.n));
     }
     LT_TRY(sort_by(env, order, b->n, held_out, 0, 2));
-    if (b->pairs && how != KEEP)
+    if (b->pairs && how != LT_KEEP)
         LT_TRY(combine_rows(env, b, how, order, held_out, &kept));
     out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b, order, kept);
     while (trained < kept && !held_out[order[trained]])
