@@ -1,0 +1,16 @@
+/*
+ * inverse.h: the inverse of a large symmetric positive definite matrix.
+ */
+#ifndef LT_INVERSE_H
+#define LT_INVERSE_H
+
+#include "base.h"
+
+/*
+ * a (n x n) becomes its inverse, in place; of what comes in, only a[i + j * n] with i >= j is read, and what goes out
+ * is whole.  About n^3 flops, polled within milliseconds of one another.  LT_DIVERGED when the
+ * matrix is not positive definite as far as its digits tell.
+ */
+lt_status lt_invert(lt_env *env, int n, double *a);
+
+#endif
