@@ -17,12 +17,13 @@ typedef enum lt_option_type {
     LT_OPT_INTS,  /* a list of whole numbers: [64, 32] */
     LT_OPT_NAMES, /* a list of names: ["price", "-colour"] */
     LT_OPT_PAIRS, /* a list of pairs of names: [["country", "category"]], stored flat */
+    LT_OPT_TEXT,  /* any text, such as the name of a relation */
 } lt_option_type;
 
 typedef struct lt_option {
     const char *name;
     lt_option_type type;
-    const char *default_value; /* as JSON text: "0.01", "adam", "true", "[64, 32]"; enum values bare */
+    const char *default_value; /* as JSON text: "0.01", "adam", "true", "[64, 32]"; enum values and texts bare */
     double minimum, maximum;   /* INT, FLOAT and the elements of INTS; inclusive */
     const char *choices;       /* ENUM: "auto|time|random" */
     const char *help;          /* one sentence with the unit */

@@ -8,7 +8,10 @@ static const lt_option own[] = {
     {"learning_rate", LT_OPT_FLOAT, "0.05", 0, INFINITY, NULL, "step"},
     {"hidden", LT_OPT_INTS, "[64, 32]", 1, 65536, NULL, "layers"},
     {"split", LT_OPT_ENUM, "none", 0, 0, "auto|random|time|none", "own default"},
+    {"friends", LT_OPT_TEXT, "", 0, 0, NULL, "relation"},
+    {"friend_column", LT_OPT_TEXT, "friend_id", 0, 0, NULL, "column"},
 };
+#define OWN ((int)(sizeof own / sizeof own[0]))
 
 static void is_error(lt_env *env, lt_status status, const char *message, const char *detail, const char *hint)
 {
@@ -23,8 +26,8 @@ static void defaults(lt_env *env)
 {
     lt_options o;
 
-    fine(env, lt_options_init(env, &o, own, 4));
-    ok(o.n == lt_common_options_count + 3, "an own option replaces the common one of its name");
+    fine(env, lt_options_init(env, &o, own, OWN));
+    ok(o.n == lt_common_options_count + OWN - 1, "an own option replaces the common one of its name");
     ok(lt_option_is(&o, "split", "none"), "the own default holds");
     ok(lt_option_int(&o, "seed") == 1 && lt_option_int(&o, "epochs") == 20, "integers");
     near(lt_option_float(&o, "learning_rate"), 0.05, 0, "numbers");
@@ -33,6 +36,7 @@ static void defaults(lt_env *env)
            lt_option_value(&o, "hidden")->numbers[1] == 32,
        "lists");
     ok(lt_option_value(&o, "crosses")->n == 0 && lt_option_value(&o, "features")->n == 0, "empty lists");
+    ok(lt_option_is(&o, "friends", "") && lt_option_is(&o, "friend_column", "friend_id"), "texts");
     for (int i = 0; i < o.n; i++)
         if (o.value[i].given)
             ok(false, "%s counts as given", o.spec[i]->name);
@@ -71,7 +75,7 @@ static void setting(lt_env *env)
 
     for (int i = 0; i < 65; i++)
         layers[i] = i + 1;
-    fine(env, lt_options_init(env, &o, own, 4));
+    fine(env, lt_options_init(env, &o, own, OWN));
     fine(env, lt_options_set_number(env, &o, "seed", 0x1p53));
     ok(lt_option_int(&o, "seed") == (int64_t)1 << 53, "the largest seed");
     fine(env, lt_options_set_number(env, &o, "learning_rate", 1e300));
@@ -90,6 +94,19 @@ static void setting(lt_env *env)
     fine(env, lt_options_set_names(env, &o, "crosses", pair, 2));
     ok(lt_option_value(&o, "crosses")->n == 2, "a pair");
 
+    fine(env, lt_options_set_text(env, &o, "friends", mutable_name));
+    mutable_name[0] = 'P';
+    ok(lt_option_is(&o, "friends", "Xrice"), "any text, copied");
+    fine(env, lt_options_set_text(env, &o, "friend_column", ""));
+    ok(lt_option_is(&o, "friend_column", ""), "also an empty one");
+    ok(strcmp(lt_option_type_name(LT_OPT_TEXT), "text") == 0, "its type's name");
+
+    is_error(env, lt_options_set_number(env, &o, "friends", 2), "option \"friends\" must be a text", "Got 2.", "");
+    is_error(env, lt_options_set_bool(env, &o, "friends", true), "option \"friends\" must be a text", "Got true.", "");
+    is_error(env, lt_options_set_names(env, &o, "friends", names, 2), "option \"friends\" must be a text",
+             "Got a list of strings.", "");
+    is_error(env, lt_options_set_numbers(env, &o, "friends", NULL, 0), "option \"friends\" must be a text",
+             "Got a list of numbers.", "");
     is_error(env, lt_options_set_number(env, &o, "epochs", 0.5),
              "option \"epochs\" must be a whole number from 1 to 100000", "Got 0.5.", "");
     is_error(env, lt_options_set_number(env, &o, "epochs", 100001),
