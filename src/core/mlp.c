@@ -16,9 +16,16 @@
  *
  * Implicit feedback: negatives are drawn afresh each epoch, those of the validation part once (an item held out for the
  * same user may be among them, as it may among those of training).
+ *
+ * The softmax loss (mlp_softmax.c) is one of groups, each a positive with negatives of its own: every pair goes through
+ * the network, so that it holds for any.  Sums and means above are then over positives, with their weights.  Groups are
+ * never divided between batches; a batch has as many whole ones as batch_size examples hold, at least one.  The loss
+ * does not change when all margins of a user move together: they compare items for one user, and exp(margin), the
+ * prediction, is a relative figure.
  */
 #include "loss.h"
 #include "mlp_network.h"
+#include "mlp_softmax.h"
 
 #include <math.h>
 #include <string.h>
@@ -34,14 +41,17 @@ static const lt_option mlp_options[] = {
     {"activation", LT_OPT_ENUM, "relu", 0, 0, "relu|tanh|sigmoid|gelu", "function of the hidden units"},
     {"dropout", LT_OPT_FLOAT, "0", 0, 0.9, NULL, "share of the hidden units left out at random in each training step"},
     {"batch_norm", LT_OPT_BOOL, "false", 0, 0, NULL, "whether hidden layers are normalised over each batch"},
-    {"loss", LT_OPT_ENUM, "auto", 0, 0, "auto|logistic|squared|huber|poisson",
-     "what is minimised; auto: logistic for boolean labels and implicit feedback, squared for numbers"},
+    {"loss", LT_OPT_ENUM, "auto", 0, 0, "auto|logistic|squared|huber|poisson|softmax",
+     "what is minimised; auto: logistic for boolean labels and implicit feedback, squared for numbers; softmax, for "
+     "implicit feedback: which item a user takes among the sampled negatives; its predictions are no probabilities but "
+     "say how many times as likely one item is as another for the same user"},
     {"huber_delta", LT_OPT_FLOAT, "1", 1e-9, 1e15, NULL,
      "the error, in the label's unit, beyond which the Huber loss grows linearly"},
     {"optimizer", LT_OPT_ENUM, "adam", 0, 0, "adam|momentum|sgd", "how weights follow the gradient"},
     {"learning_rate", LT_OPT_FLOAT, "0.001", 1e-9, 100, NULL, "step size of the optimizer"},
     {"momentum", LT_OPT_FLOAT, "0.9", 0, 0.999, NULL, "share of the last step kept, with optimizer momentum"},
-    {"batch_size", LT_OPT_INT, "256", 1, 65536, NULL, "examples per step"},
+    {"batch_size", LT_OPT_INT, "256", 1, 65536, NULL,
+     "examples per step, sampled negatives included; with loss softmax at least one positive and its negatives"},
     {"epochs", LT_OPT_INT, "20", 1, 100000, NULL, "the most passes over the training examples"},
     {"regularization", LT_OPT_FLOAT, "0.0001", 0, 1e12, NULL,
      "l2 penalty: half of this times the sum of squared weights, against the sum of all examples' losses"},
@@ -54,13 +64,17 @@ static const lt_option mlp_options[] = {
      "whose loss against sampled negatives says little of rankings"},
     {"embedding", LT_OPT_INT, "16", 0, 1024, NULL,
      "width of the learned vectors of users and items; 0: none; without users it is ignored"},
+    {"factors", LT_OPT_INT, "0", 0, 1024, NULL,
+     "width of the product branch: learned vectors of users and items, apart from embedding, whose product, factor by "
+     "factor, joins the last hidden layer; 0: none; without users it is ignored"},
     {"class_weight", LT_OPT_ENUM, "none", 0, 0, "none|balanced",
      "balanced: both classes of a boolean label weigh the same in all"},
     {"negatives", LT_OPT_INT, "4", 1, 1000, NULL, "items drawn as negatives per positive, for implicit feedback"},
     {"negative_exponent", LT_OPT_FLOAT, "0", 0, 2, NULL,
      "negatives are drawn in proportion to popularity to this power; 0: all alike"},
     {"sampling_correction", LT_OPT_BOOL, "false", 0, 0, NULL,
-     "whether scores are corrected for the sampling of negatives, so that they hold for the full catalogue"},
+     "whether scores are corrected for the sampling of negatives, so that they hold for the full catalogue; with loss "
+     "softmax they are unless false is given"},
 };
 
 /* Training, from options to weights. */
@@ -69,9 +83,10 @@ typedef struct lt_job {
     const lt_options *options;
     lt_inputs inputs;
     lt_loss loss;
+    bool softmax; /* instead of loss */
     double delta;
     double mean, sd;        /* training works on (label - mean) / sd */
-    double class_weight[2]; /* for labels 0 and 1 */
+    double class_weight[2]; /* for labels 0 and 1; with softmax 0 and 1 */
     double weight_scale;    /* makes the weights' mean 1 */
     int epochs;
     lt_random rng;
@@ -79,6 +94,7 @@ typedef struct lt_job {
     lt_batch batch;
     int32_t *user, *item; /* of the batch; -1 where left out */
     float *slope;         /* of the batch */
+    int32_t *chosen;      /* the batch's examples, with softmax */
 } lt_job;
 
 /* ---- losses of sets of examples ---- */
@@ -91,6 +107,11 @@ static double label_of(const lt_examples *ex, int64_t i)
 static double weight_of(const lt_job *job, const lt_examples *ex, int64_t i)
 {
     return (ex->weight == NULL ? 1 : ex->weight[i]) * job->class_weight[label_of(ex, i) == 1];
+}
+
+static lt_link link_of(const lt_job *job)
+{
+    return job->softmax ? LT_LINK_EXP : lt_loss_link(job->loss);
 }
 
 /* What the loss demands of labels, so that it has a minimum. */
@@ -117,8 +138,10 @@ static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double
 {
     double of_class[2] = {0, 0}, total = 0, sum = 0, squares = 0;
     lt_link link = lt_loss_link(job->loss);
+    int64_t losses = job->softmax ? job->data->train.n : ex->n; /* of groups or of examples */
 
-    job->class_weight[0] = job->class_weight[1] = 1;
+    job->class_weight[0] = job->softmax ? 0 : 1;
+    job->class_weight[1] = 1;
     for (int64_t i = 0; i < ex->n; i++)
         of_class[label_of(ex, i) == 1] += weight_of(job, ex, i);
     if (lt_option_is(job->options, "class_weight", "balanced") && of_class[0] > 0 && of_class[1] > 0)
@@ -143,8 +166,8 @@ static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double
         job->mean = sum / total;
         job->sd = squares > 0 ? sqrt(squares / total) : 1;
     }
-    *start = link == LT_LINK_IDENTITY ? 0 : lt_link_margin(link, sum / total);
-    job->weight_scale = (double)ex->n / total;
+    *start = link == LT_LINK_IDENTITY || job->softmax ? 0 : lt_link_margin(link, sum / total);
+    job->weight_scale = (double)losses / total;
     job->trainer.optimizer.l2 = (float)(lt_option_float(job->options, "regularization") / total);
     job->trainer.optimizer.l1 = (float)(lt_option_float(job->options, "l1") / total);
     return LT_OK;
@@ -157,11 +180,15 @@ static lt_status frozen_loss(lt_env *env, const lt_job *job, const lt_network *n
     double sum = 0, total = 0, slope;
 
     LT_TRY(lt_mlp_margins(env, net, &job->inputs, ex, margin));
-    for (int64_t i = 0; i < ex->n; i++) {
-        double m = (double)margin[i] + (ex->offset == NULL ? 0 : ex->offset[i]);
+    for (int64_t i = 0, end; i < ex->n; i = end) {
+        const float *offset = ex->offset == NULL ? NULL : ex->offset + i;
         double w = weight_of(job, ex, i);
 
-        sum += w * lt_loss_value(job->loss, job->delta, m, label_of(ex, i), &slope);
+        end = job->softmax ? lt_softmax_end(ex, i) : i + 1;
+        sum +=
+            w * (job->softmax ? lt_softmax_loss((int)(end - i), margin + i, offset, NULL)
+                              : lt_loss_value(job->loss, job->delta, (double)margin[i] + (offset == NULL ? 0 : *offset),
+                                              label_of(ex, i), &slope));
         total += w;
     }
     *loss = total > 0 ? sum / total / (job->sd * job->sd) : NAN;
@@ -204,28 +231,88 @@ static void batch_loss(lt_job *job, const lt_examples *ex, const int32_t *index,
     }
 }
 
+/* The same for a batch of groups: the mean is over them. */
+static void batch_softmax(lt_job *job, const lt_examples *ex, const int32_t *index, int b, const float *margin,
+                          double *loss_sum, double *weight_sum)
+{
+    int groups = 0, n;
+
+    for (int k = 0; k < b; k++)
+        groups += ex->label[index[k]] == 1;
+    for (int k = 0; k < b; k += n) {
+        int64_t i = index[k];
+        double w = weight_of(job, ex, i);
+
+        n = (int)(lt_softmax_end(ex, i) - i);
+        *loss_sum += w * lt_softmax_loss(n, margin + k, ex->offset == NULL ? NULL : ex->offset + i, job->slope + k);
+        *weight_sum += w;
+        for (int j = k; j < k + n; j++)
+            job->slope[j] *= (float)(w * job->weight_scale / groups);
+    }
+}
+
+/* The order of an epoch: of all examples, or with softmax of the positives, each of which brings its negatives. Returns
+ * how many. */
+static int64_t shuffled(lt_job *job, const lt_examples *ex, int32_t *index)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < ex->n; i++)
+        if (!job->softmax || ex->label[i] == 1)
+            index[n++] = (int32_t)i;
+    lt_random_shuffle(&job->rng, index, n);
+    return n;
+}
+
+/* The examples of the next batch, from order[*at] of n; *at moves behind them. Returns how many. */
+static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, int64_t n, int64_t *at,
+                      const int32_t **chosen)
+{
+    int most = job->trainer.batch, b = 0;
+
+    if (!job->softmax) {
+        *chosen = order + *at;
+        b = n - *at < most ? (int)(n - *at) : most;
+        *at += b;
+        return b;
+    }
+    for (; *at < n; ++*at) {
+        int64_t first = order[*at], end = lt_softmax_end(ex, first);
+
+        if (b + (end - first) > most)
+            break;
+        for (int64_t i = first; i < end; i++)
+            job->chosen[b++] = (int32_t)i;
+    }
+    *chosen = job->chosen;
+    return b;
+}
+
 static lt_status run_epoch(lt_env *env, lt_job *job, const lt_examples *ex, int32_t *index, int epoch, double *loss)
 {
     lt_mlp_trainer *t = &job->trainer;
     double loss_sum = 0, weight_sum = 0;
+    int64_t n = shuffled(job, ex, index), at = 0;
 
-    for (int64_t i = 0; i < ex->n; i++)
-        index[i] = (int32_t)i;
-    lt_random_shuffle(&job->rng, index, ex->n);
-    for (int64_t first = 0; first < ex->n; first += t->batch) {
-        int b = ex->n - first < t->batch ? (int)(ex->n - first) : t->batch;
-        const int32_t *chosen = index + first;
+    while (at < n) {
+        const int32_t *chosen;
+        bool first = at == 0;
+        int b = next_batch(job, ex, index, n, &at, &chosen);
 
         LT_TRY(lt_poll(env));
-        if (t->batch_norm && b == 1 && first > 0)
-            break; /* one example has no variance; the next shuffle brings it in */
+        if (t->batch_norm && b == 1 && !first)
+            continue; /* one example has no variance; the next shuffle brings it in */
         LT_TRY(lt_gather(env, &job->inputs, ex, chosen, 0, b, &job->batch));
-        if (t->net.embedding > 0) {
+        if (job->user != NULL) {
             batch_ids(job, ex->user, chosen, b, job->user);
             batch_ids(job, ex->item, chosen, b, job->item);
         }
+        for (int k = 1; k < b && job->softmax && job->user != NULL; k++)
+            if (ex->label[chosen[k]] == 0)
+                job->user[k] = job->user[k - 1]; /* a group compares items for one user, known or not */
         LT_TRY(lt_mlp_forward(env, t, &job->batch, job->user, job->item, &job->rng));
-        batch_loss(job, ex, chosen, b, t->z[t->net.layers - 1], &loss_sum, &weight_sum);
+        (job->softmax ? batch_softmax : batch_loss)(job, ex, chosen, b, t->z[t->net.layers - 1], &loss_sum,
+                                                    &weight_sum);
         if (!isfinite(loss_sum))
             return diverged(env, job, epoch);
         LT_TRY(lt_mlp_backward(env, t, &job->batch, job->user, job->item, job->slope));
@@ -248,9 +335,21 @@ static lt_status choose_loss(lt_env *env, lt_job *job)
                 : kind == LT_LABEL_REAL                         ? LT_LOSS_SQUARED
                                                                 : LT_LOSS_LOGISTIC;
     job->delta = lt_option_float(job->options, "huber_delta");
+    job->softmax = lt_option_is(job->options, "loss", "softmax");
+    if (job->softmax && job->data->design.items == 0) {
+        lt_fail(env, LT_INVALID, "loss = softmax ranks items for users, but there are no items");
+        return lt_fail_hint(env, "Name user_column and item_column, or choose another loss.");
+    }
+    if (job->softmax && kind != LT_LABEL_IMPLICIT) {
+        lt_fail(env, LT_INVALID, "loss = softmax is for implicit feedback, but there are labels");
+        return lt_fail_hint(env, "Leave out label_column, or choose another loss.");
+    }
+    if (job->softmax && lt_option_is(job->options, "class_weight", "balanced"))
+        return lt_fail(env, LT_INVALID,
+                       "class_weight = balanced does nothing with loss = softmax, which has no classes");
     if (kind == LT_LABEL_IMPLICIT && lt_option_bool(job->options, "sampling_correction") &&
         job->loss != LT_LOSS_LOGISTIC)
-        return lt_fail(env, LT_INVALID, "sampling_correction needs the logistic loss");
+        return lt_fail(env, LT_INVALID, "sampling_correction needs the logistic loss or softmax");
     return LT_OK;
 }
 
@@ -274,15 +373,22 @@ static lt_status choose_network(lt_env *env, lt_job *job)
                         : lt_option_is(o, "activation", "sigmoid") ? LT_SIGMOID
                                                                    : LT_GELU;
     t->net.embedding = d->users > 0 && d->items > 0 ? (int32_t)lt_option_int(o, "embedding") : 0;
+    t->net.factors = d->users > 0 && d->items > 0 ? (int32_t)lt_option_int(o, "factors") : 0;
     t->net.layers = hidden->n + 1;
     for (int l = 0; l < hidden->n; l++)
         t->net.width[l] = (int32_t)hidden->numbers[l];
     t->net.width[hidden->n] = 1;
     t->batch = (int)lt_option_int(o, "batch_size");
+    if (job->softmax) {
+        int group = (int)lt_option_int(o, "negatives") + 1;
+
+        t->batch = t->batch > group ? t->batch : group;
+        LT_TRY(lt_alloc(env, &job->chosen, (size_t)t->batch, sizeof *job->chosen, "a batch"));
+    }
     t->batch_norm = lt_option_bool(o, "batch_norm");
     t->dropout = lt_option_float(o, "dropout");
     LT_TRY(lt_alloc(env, &job->slope, (size_t)t->batch, sizeof *job->slope, "a batch"));
-    if (t->net.embedding > 0) {
+    if (t->net.embedding > 0 || t->net.factors > 0) {
         LT_TRY(lt_alloc(env, &job->user, (size_t)t->batch, sizeof *job->user, "a batch"));
         LT_TRY(lt_alloc(env, &job->item, (size_t)t->batch, sizeof *job->item, "a batch"));
     }
@@ -320,12 +426,15 @@ static void free_examples(lt_env *env, lt_examples *ex)
 static lt_status draw(lt_env *env, lt_job *job, const lt_examples *positives, lt_examples *out)
 {
     const lt_options *o = job->options;
+    bool correction =
+        lt_option_bool(o, "sampling_correction") || (job->softmax && !lt_option_value(o, "sampling_correction")->given);
 
     *out = *positives;
-    if (job->data->label_kind == LT_LABEL_IMPLICIT && positives->n > 0)
+    if (job->data->label_kind == LT_LABEL_IMPLICIT && positives->n == 0)
+        *out = (lt_examples){0}; /* what is drawn is freed, the data's own arrays are not */
+    else if (job->data->label_kind == LT_LABEL_IMPLICIT)
         LT_TRY(lt_sample_negatives(env, job->data, positives, &job->data->seen, (int)lt_option_int(o, "negatives"),
-                                   lt_option_float(o, "negative_exponent"), lt_option_bool(o, "sampling_correction"),
-                                   &job->rng, out));
+                                   lt_option_float(o, "negative_exponent"), correction, &job->rng, out));
     if (out->n > INT32_MAX)
         return lt_fail(env, LT_INVALID, "there are more than %d examples%s", INT32_MAX,
                        out->n > positives->n ? ", sampled negatives included" : "");
@@ -337,7 +446,7 @@ static lt_status draw(lt_env *env, lt_job *job, const lt_examples *positives, lt
 /* The validation metric of the network as a model. */
 static lt_status measure_metric(lt_env *env, const lt_job *job, lt_network *net, double *value)
 {
-    lt_model model = {.algorithm = &lt_mlp, .link = lt_loss_link(job->loss), .design = job->data->design};
+    lt_model model = {.algorithm = &lt_mlp, .link = link_of(job), .design = job->data->design};
     lt_scope scope;
     lt_status status;
 
@@ -469,7 +578,7 @@ static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options
     LT_TRY(choose_network(env, job));
     LT_TRY(run(env, job, fit, &kept));
 
-    model->link = lt_loss_link(job->loss);
+    model->link = link_of(job);
     model->design = data->design;
     lt_mlp_trainer_free(env, &job->trainer);
     lt_batch_free(env, &job->batch);
@@ -509,4 +618,5 @@ const lt_algorithm lt_mlp = {
     .prepare = lt_mlp_prepare,
     .score = lt_mlp_score,
     .explain = lt_mlp_explain,
+    .similar = lt_mlp_similar,
 };

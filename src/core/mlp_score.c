@@ -11,6 +11,9 @@
  * the way; they are not effects of changing one input alone.  Of the product branch, half is the user's and half the
  * item's, which is its integral exactly.  What the rule misses is spread in proportion to size, so that the sum is the
  * margin exactly.
+ *
+ * Similar items: the mean of the cosines of their embeddings, of their factors and of their encoded features, those the
+ * model has; a cosine with nothing (an item never trained, or without features) is 0.
  */
 #include "mlp_network.h"
 
@@ -153,6 +156,8 @@ static void weigh_factors(const lt_network *net, int32_t user, float *out)
 {
     size_t k = (size_t)net->factors;
 
+    if (k == 0)
+        return;
     memset(out, 0, k * sizeof *out);
     if (user < 0 || user >= net->users)
         return;
@@ -360,11 +365,12 @@ lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in
     LT_TRY(mean_slope(env, &net, v, slope));
     share_out(&net, &batch, block.embedded, slope, contribution);
     LT_TRY(lt_mlp_add_products(env, &net, 1, one->user, one->item, block.products, &product));
+    LT_TRY(lt_mlp_add_products(env, &net, 1, one->user, one->item, block.products, &margin)); /* as predict does */
     contribution[columns - 2] += product / 2.0;
     contribution[columns - 1] += product / 2.0;
 
     contribution[0] = baseline;
-    missing = (double)margin + product;
+    missing = margin;
     for (size_t j = 0; j < columns; j++) {
         missing -= contribution[j];
         size += j > 0 ? fabs(contribution[j]) : 0;
@@ -378,5 +384,64 @@ lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in
     lt_free(env, slope);
     lt_batch_free(env, &batch);
     lt_mlp_block_free(env, &block);
+    return LT_OK;
+}
+
+/* ---- similar items ---- */
+
+/* score (t->n) += share times the cosine of each row of t with row `item`. room (sparse columns): zeros, left so. */
+static lt_status add_cosines(lt_env *env, const lt_table *t, int32_t item, double share, float *room, float *score)
+{
+    int32_t d = t->dense;
+    const float *of = d > 0 ? t->x + (size_t)item * (size_t)d : NULL;
+    double own = 0;
+
+    for (int32_t j = 0; j < d; j++)
+        own += (double)of[j] * of[j];
+    for (int64_t k = t->sparse > 0 ? t->start[item] : 0; t->sparse > 0 && k < t->start[item + 1]; k++) {
+        room[t->col[k]] = t->val[k];
+        own += (double)t->val[k] * t->val[k];
+    }
+    for (int64_t i = 0; i < t->n; i++) {
+        double product = 0, square = 0;
+
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        for (int32_t j = 0; j < d; j++) {
+            double v = t->x[i * d + j];
+
+            product += v * of[j];
+            square += v * v;
+        }
+        for (int64_t k = t->sparse > 0 ? t->start[i] : 0; t->sparse > 0 && k < t->start[i + 1]; k++) {
+            product += (double)t->val[k] * room[t->col[k]];
+            square += (double)t->val[k] * t->val[k];
+        }
+        if (own > 0 && square > 0)
+            score[i] += (float)(share * product / sqrt(own * square));
+    }
+    for (int64_t k = t->sparse > 0 ? t->start[item] : 0; t->sparse > 0 && k < t->start[item + 1]; k++)
+        room[t->col[k]] = 0;
+    return LT_OK;
+}
+
+lt_status lt_mlp_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score)
+{
+    const lt_network *net = &((const lt_mlp_scorer *)scorer->state)->net;
+    lt_table part[3] = {{.n = net->items, .dense = net->embedding, .x = net->item},
+                        {.n = net->items, .dense = net->factors, .x = net->item_factors},
+                        *scorer->item};
+    int parts = 0;
+    float *room;
+
+    part[2].n = part[2].n < net->items ? part[2].n : net->items;
+    for (int p = 0; p < 3; p++)
+        parts += part[p].dense > 0 || part[p].sparse > 0;
+    memset(score, 0, (size_t)net->items * sizeof *score);
+    LT_TRY(lt_alloc(env, &room, (size_t)part[2].sparse, sizeof *room, "the similar items"));
+    for (int p = 0; p < 3; p++)
+        if (item < part[p].n && (part[p].dense > 0 || part[p].sparse > 0))
+            LT_TRY(add_cosines(env, &part[p], item, 1.0 / parts, room, score));
+    lt_free(env, room);
     return LT_OK;
 }

@@ -2,9 +2,9 @@
  * mlp_trainer.c: forward and backward of a training batch, the optimizer's step, and the frozen result.
  *
  * A hidden layer is: inputs times weights, batch norm (if asked for), bias, activation, dropout (if asked for).
- * Sparse columns' weights, embeddings and factors have gradients for the rows a batch touches, and only those rows make a step,
- * moments and penalties included ("lazy" updates).  Each such row counts its own steps, so that Adam treats a rare row
- * as if the batches without it had not been.
+ * Sparse columns' weights, embeddings and factors have gradients for the rows a batch touches, and only those rows make
+ * a step, moments and penalties included ("lazy" updates).  Each such row counts its own steps, so that Adam treats a
+ * rare row as if the batches without it had not been.
  */
 #include "mlp_network.h"
 

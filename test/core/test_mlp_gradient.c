@@ -10,7 +10,7 @@
 
 #define GELU_SLOPE 0.7978845608028654 /* sqrt(2 / pi) */
 
-enum { B = 6, DENSE = 3, SPARSE = 5, USERS = 4, ITEMS = 3, E = 2, MOST = 8 };
+enum { B = 6, DENSE = 3, SPARSE = 5, USERS = 4, ITEMS = 3, E = 2, K = 3, MOST = 8 };
 
 static int64_t starts[B + 1] = {0, 2, 3, 3, 5, 6, 8};
 static int32_t cols[8] = {0, 2, 4, 1, 2, 2, 0, 4};
@@ -107,8 +107,14 @@ static void naive_margins(const naive *n, double margin[B])
             }
         memcpy(z, next, sizeof z);
     }
-    for (int i = 0; i < B; i++)
+    for (int i = 0; i < B; i++) {
+        int k = t->net.factors;
+
         margin[i] = z[i][0] + of(n, t->bias[last])[0];
+        for (int j = 0; j < k && users[i] >= 0 && items[i] >= 0 && items[i] < ITEMS; j++)
+            margin[i] += of(n, t->user_factors)[users[i] * k + j] * of(n, t->item_factors)[items[i] * k + j] *
+                         of(n, t->factors_out)[j];
+    }
 }
 
 static double naive_loss(const naive *n, lt_loss loss, const double *label)
@@ -130,7 +136,7 @@ static double gradient_of(const lt_parameter *p, int64_t row, int64_t col)
 }
 
 static void check(lt_env *env, const char *name, lt_activation f, int hidden, bool batch_norm, double dropout,
-                  int embedding, lt_loss loss)
+                  int embedding, int factors, lt_loss loss)
 {
     static const double label[B] = {0, 1, 1, 0, 1, 0};
     lt_batch batch = {.b = B, .x = x, .start = starts, .col = cols, .val = vals};
@@ -150,6 +156,7 @@ static void check(lt_env *env, const char *name, lt_activation f, int hidden, bo
                           .users = USERS,
                           .items = ITEMS,
                           .embedding = embedding,
+                          .factors = factors,
                           .layers = hidden + 1};
     for (int l = 0; l < hidden; l++)
         t->net.width[l] = l == 0 ? 5 : 4;
@@ -233,12 +240,15 @@ int main(void)
         for (int form = 0; form < 4; form++) {
             snprintf(name, sizeof name, "%s%s%s", activations[f], form & 1 ? ", batch norm" : "",
                      form & 2 ? ", dropout" : "");
-            check(env, name, (lt_activation)f, 2, form & 1, form & 2 ? 0.4 : 0, E, LT_LOSS_LOGISTIC);
+            check(env, name, (lt_activation)f, 2, form & 1, form & 2 ? 0.4 : 0, E, 0, LT_LOSS_LOGISTIC);
         }
     for (int loss = 0; loss <= LT_LOSS_POISSON; loss++)
-        check(env, losses[loss], LT_TANH, 1, false, 0, E, (lt_loss)loss);
-    check(env, "linear", LT_RELU, 0, false, 0, E, LT_LOSS_LOGISTIC);
-    check(env, "three hidden layers, no embedding", LT_GELU, 3, false, 0, 0, LT_LOSS_SQUARED);
+        check(env, losses[loss], LT_TANH, 1, false, 0, E, 0, (lt_loss)loss);
+    check(env, "linear", LT_RELU, 0, false, 0, E, 0, LT_LOSS_LOGISTIC);
+    check(env, "three hidden layers, no embedding", LT_GELU, 3, false, 0, 0, 0, LT_LOSS_SQUARED);
+    check(env, "products alone", LT_RELU, 0, false, 0, 0, K, LT_LOSS_LOGISTIC);
+    check(env, "products and two hidden layers", LT_TANH, 2, false, 0, E, K, LT_LOSS_LOGISTIC);
+    check(env, "products, batch norm and dropout", LT_RELU, 2, true, 0.4, E, K, LT_LOSS_LOGISTIC);
     test_env_drop(env);
     return done();
 }

@@ -72,13 +72,14 @@ static lt_dataset *full_data(lt_env *env)
     return data;
 }
 
-static lt_model full_model(lt_env *env, const lt_dataset *data, int layers)
+static lt_model full_model(lt_env *env, const lt_dataset *data, int layers, int factors)
 {
     lt_options o = options_new(env);
 
     hidden(env, &o, layers, 9, 6);
     choose(env, &o, "activation", layers == 2 ? "tanh" : "relu");
     set(env, &o, "embedding", 5);
+    set(env, &o, "factors", factors);
     set(env, &o, "learning_rate", 0.02);
     set(env, &o, "batch_size", 32);
     return train(env, data, &o);
@@ -112,9 +113,9 @@ static double score_error(lt_env *env, const lt_dataset *data, const lt_model *m
     return worst;
 }
 
-static void test_score(lt_env *env, const lt_dataset *data, int layers)
+static void test_score(lt_env *env, const lt_dataset *data, int layers, int factors)
 {
-    lt_model model = full_model(env, data, layers);
+    lt_model model = full_model(env, data, layers, factors);
     lt_scorer scorer = {.model = &model, .user = &data->user, .item = &data->item};
     lt_table context = {.n = 1, .dense = 2, .sparse = 3}, features = {.n = 1, .dense = 2, .sparse = 4};
     lt_subject known = {.user = 3}, cold = {.user = -1}, fresh = {.user = -1, .features = &features};
@@ -129,7 +130,8 @@ static void test_score(lt_env *env, const lt_dataset *data, int layers)
         known = (lt_subject){.user = u, .row = &context};
         worst = fmax(worst, score_error(env, data, &model, &scorer, &known, 5));
     }
-    ok(worst < 1e-5, "%d hidden layers: known users' scores are their predictions (worst %g)", layers, worst);
+    ok(worst < 1e-5, "%d hidden layers, %d factors: known users' scores are their predictions (worst %g)", layers,
+       factors, worst);
     cold.row = &context;
     worst = score_error(env, data, &model, &scorer, &cold, 5);
     ok(worst < 1e-5, "an unknown user's as well (%g)", worst);
@@ -144,9 +146,9 @@ static void test_score(lt_env *env, const lt_dataset *data, int layers)
 
 /* ---- explanations ---- */
 
-static void test_explain(lt_env *env, const lt_dataset *data, int layers)
+static void test_explain(lt_env *env, const lt_dataset *data, int layers, int factors)
 {
-    lt_model model = full_model(env, data, layers);
+    lt_model model = full_model(env, data, layers, factors);
     lt_inputs in = lt_dataset_inputs(data);
     int32_t columns = 1 + data->design.dense + data->design.sparse;
     double *c, worst = 0, ids = 0;
@@ -173,7 +175,8 @@ static void test_explain(lt_env *env, const lt_dataset *data, int layers)
         ids = fmax(ids, fabs(c[columns]) + fabs(c[columns + 1]));
         absent = absent && (*one.user >= 0 || c[columns] == 0) && (*one.item >= 0 || c[columns + 1] == 0);
     }
-    ok(worst < 1e-9, "%d hidden layers: contributions add up to the margin (worst %g)", layers, worst);
+    ok(worst < 1e-9, "%d hidden layers, %d factors: contributions add up to the margin (worst %g)", layers, factors,
+       worst);
     ok(absent, "columns an example does not have contribute nothing");
     ok(ids > 0.01, "embeddings have entries of their own");
 }
@@ -237,6 +240,102 @@ static void test_linear(lt_env *env)
          "and a contribution is coefficient times value");
 }
 
+/* Products alone: half of the branch is the user's, half the item's. */
+static void test_products(lt_env *env)
+{
+    lt_dataset *data = dense_data(env, LT_LABEL_BINARY, 200, 0, 0, 34);
+    lt_options o = options_new(env);
+    lt_inputs in = lt_dataset_inputs(data);
+    int32_t user[200], item[200];
+    lt_examples one = {.n = 1, .user = user, .item = item};
+    lt_model model;
+    const float *p, *q, *w;
+    double c[3], product = 0;
+
+    data->design.users = 10;
+    data->design.items = 7;
+    data->train.user = user;
+    data->train.item = item;
+    for (int i = 0; i < 200; i++) {
+        user[i] = i % 10;
+        item[i] = i % 7;
+        data->train.label[i] = (user[i] + item[i]) % 2;
+    }
+    hidden(env, &o, 0, 0, 0);
+    set(env, &o, "embedding", 0);
+    set(env, &o, "factors", 2);
+    set(env, &o, "learning_rate", 0.05);
+    set(env, &o, "epochs", 100);
+    set(env, &o, "early_stopping", 0);
+    model = train(env, data, &o);
+    p = lt_model_array(&model, "user_factors")->f;
+    q = lt_model_array(&model, "item_factors")->f;
+    w = lt_model_array(&model, "W_factors")->f;
+    for (int k = 0; k < 2; k++)
+        product += (double)w[k] * p[k] * q[k];
+    fine(env, lt_mlp.explain(env, &model, &in, &one, c));
+    ok(model.n_arrays == 5 && fabs(product) > 0.5, "the model is its factors, their weights and a bias");
+    near(c[0], lt_model_array(&model, "b0")->f[0], 1e-6, "the baseline is the bias");
+    near(c[1], product / 2, 1e-5, "the user's half of the product");
+    near(c[2], product / 2, 1e-5, "the item's half of the product");
+}
+
+/* ---- similar items ---- */
+
+static double cosine(const double *a, const double *b, int n)
+{
+    double ab = 0, aa = 0, bb = 0;
+
+    for (int j = 0; j < n; j++) {
+        ab += a[j] * b[j];
+        aa += a[j] * a[j];
+        bb += b[j] * b[j];
+    }
+    return aa > 0 && bb > 0 ? ab / sqrt(aa * bb) : 0;
+}
+
+/* Dense copies of an item's embedding (5), factors (4) and features (3 dense, 5 sparse). */
+static void parts_of(const lt_dataset *data, const lt_model *model, int32_t item, double part[3][8])
+{
+    memset(part, 0, 3 * sizeof part[0]);
+    for (int j = 0; j < 5; j++)
+        part[0][j] = lt_model_array(model, "item_embedding")->f[item * 5 + j];
+    for (int j = 0; j < 4; j++)
+        part[1][j] = lt_model_array(model, "item_factors")->f[item * 4 + j];
+    for (int j = 0; j < 3; j++)
+        part[2][j] = data->item.x[item * 3 + j];
+    for (int64_t k = data->item.start[item]; k < data->item.start[item + 1]; k++)
+        part[2][3 + data->item.col[k]] = data->item.val[k];
+}
+
+static void test_similar(lt_env *env, const lt_dataset *data)
+{
+    lt_model model = full_model(env, data, 1, 4);
+    lt_scorer scorer = {.model = &model, .user = &data->user, .item = &data->item};
+    float score[ITEMS];
+    double worst = 0;
+
+    memset(lt_model_array(&model, "item_embedding")->f + 3 * 5, 0, 5 * sizeof(float)); /* one never trained */
+    fine(env, lt_mlp.prepare(env, &scorer));
+    for (int32_t item = 0; item < ITEMS; item++) {
+        double own[3][8], other[3][8];
+
+        parts_of(data, &model, item, own);
+        if (lt_mlp.similar(env, &scorer, item, score) != LT_OK)
+            abort();
+        for (int32_t i = 0; i < ITEMS; i++) {
+            double want = 0;
+
+            parts_of(data, &model, i, other);
+            for (int p = 0; p < 3; p++)
+                want += cosine(own[p], other[p], 8) / 3;
+            worst = fmax(worst, fabs(score[i] - want));
+        }
+        worst = item == 3 ? worst : fmax(worst, fabs(score[item] - 1));
+    }
+    ok(worst < 1e-6, "similarity is the mean cosine of embeddings, factors and features (worst %g)", worst);
+}
+
 /* ---- inputs sparse and dense ---- */
 
 /* A model on dense columns, and the same weights on the same values kept sparse. */
@@ -287,7 +386,7 @@ static void test_sparse(lt_env *env)
 
 static void test_storage(lt_env *env, const lt_dataset *data)
 {
-    lt_model model = full_model(env, data, 2), back;
+    lt_model model = full_model(env, data, 2, 3), back;
     lt_writer w;
     lt_reader r;
     const float *want, *got;
@@ -309,7 +408,7 @@ static void corrupt(lt_env *env, const lt_model *model, const char *what)
 
 static void test_check(lt_env *env, const lt_dataset *data)
 {
-    lt_model model = full_model(env, data, 2);
+    lt_model model = full_model(env, data, 2, 3);
     lt_array *shape = &model.array[0];
     int arrays = model.n_arrays;
     static const double wrong[] = {-1, 1e300, 0.5, NAN, INFINITY, 4097};
@@ -350,6 +449,16 @@ static void test_check(lt_env *env, const lt_dataset *data)
             model.array[i] = keep;
         }
     }
+    model.n_arrays--;
+    corrupt(env, &model, "an array less");
+    model.n_arrays++;
+    for (int i = 0; i < arrays; i++)
+        if (strcmp(model.array[i].name, "user_factors") == 0)
+            model.array[i].cols = 0;
+    corrupt(env, &model, "no factors");
+    for (int i = 0; i < arrays; i++)
+        if (strcmp(model.array[i].name, "user_factors") == 0)
+            model.array[i].cols = 3;
     model.design.items++;
     corrupt(env, &model, "another catalogue");
     model.design.items = 0;
@@ -361,11 +470,14 @@ int main(void)
     lt_env *env = test_env();
     lt_dataset *data = full_data(env);
 
-    for (int layers = 0; layers <= 2; layers++) {
-        test_score(env, data, layers);
-        test_explain(env, data, layers);
-    }
+    for (int layers = 0; layers <= 2; layers++)
+        for (int factors = 0; factors <= 4; factors += 4) {
+            test_score(env, data, layers, factors);
+            test_explain(env, data, layers, factors);
+        }
     test_path(env);
+    test_products(env);
+    test_similar(env, data);
     test_linear(env);
     test_sparse(env);
     test_storage(env, data);
