@@ -268,7 +268,7 @@ static int64_t shuffled(lt_job *job, const lt_examples *ex, int32_t *index)
 static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, int64_t n, int64_t *at,
                       const int32_t **chosen)
 {
-    int most = job->trainer.batch, b = 0;
+    int most = job->trainer.batch, b;
 
     if (!job->softmax) {
         *chosen = order + *at;
@@ -276,16 +276,8 @@ static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, 
         *at += b;
         return b;
     }
-    for (; *at < n; ++*at) {
-        int64_t first = order[*at], end = lt_softmax_end(ex, first);
-
-        if (b + (end - first) > most)
-            break;
-        for (int64_t i = first; i < end; i++)
-            job->chosen[b++] = (int32_t)i;
-    }
     *chosen = job->chosen;
-    return b;
+    return lt_softmax_batch(ex, order, n, most, at, job->chosen);
 }
 
 static lt_status run_epoch(lt_env *env, lt_job *job, const lt_examples *ex, int32_t *index, int epoch, double *loss)

@@ -24,6 +24,21 @@ int64_t lt_softmax_end(const lt_examples *ex, int64_t first)
     return end;
 }
 
+int lt_softmax_batch(const lt_examples *ex, const int32_t *order, int64_t n, int most, int64_t *at, int32_t *chosen)
+{
+    int b = 0;
+
+    for (; *at < n; ++*at) {
+        int64_t first = order[*at], end = lt_softmax_end(ex, first);
+
+        if (b + (end - first) > most)
+            break;
+        for (int64_t i = first; i < end; i++)
+            chosen[b++] = (int32_t)i;
+    }
+    return b;
+}
+
 static double corrected(const float *margin, const float *offset, int i)
 {
     return (double)margin[i] + (offset == NULL ? 0 : offset[i]);

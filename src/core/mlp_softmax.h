@@ -12,6 +12,12 @@
 int64_t lt_softmax_end(const lt_examples *ex, int64_t first);
 
 /*
+ * As many whole groups as `most` examples hold, from those whose positives are order[*at..n): their examples to chosen,
+ * group behind group; *at moves behind them. Returns how many examples; 0 when the first group is larger than `most`.
+ */
+int lt_softmax_batch(const lt_examples *ex, const int32_t *order, int64_t n, int most, int64_t *at, int32_t *chosen);
+
+/*
  * -ln of the share of the group's first margin: ln sum_j exp(margin_j + offset_j) - (margin_0 + offset_0). slope (n),
  * unless NULL, is its derivative by the margins. offset NULL is all zero.
  */

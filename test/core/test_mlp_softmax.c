@@ -70,9 +70,17 @@ static void test_groups(void)
 {
     float label[] = {1, 0, 0, 1, 1, 0};
     lt_examples ex = {.n = 6, .label = label};
+    int32_t order[] = {4, 0, 3}, chosen[5];
+    int64_t at = 0;
+    int b;
 
     ok(lt_softmax_end(&ex, 0) == 3 && lt_softmax_end(&ex, 3) == 4 && lt_softmax_end(&ex, 4) == 6,
        "a group is a positive and the negatives behind it");
+    b = lt_softmax_batch(&ex, order, 3, 5, &at, chosen);
+    ok(b == 5 && at == 2 && chosen[0] == 4 && chosen[1] == 5 && chosen[2] == 0 && chosen[4] == 2,
+       "a batch has whole groups");
+    b = lt_softmax_batch(&ex, order, 3, 5, &at, chosen);
+    ok(b == 1 && at == 3 && chosen[0] == 3, "and the last what is left");
 }
 
 /* ---- the correction ---- */
