@@ -5,11 +5,12 @@
 
 #include <string.h>
 
-extern const lt_algorithm lt_logistic, lt_mlp;
+extern const lt_algorithm lt_als, lt_logistic, lt_mlp;
 
 const lt_algorithm *const lt_algorithms[] = {
     &lt_logistic,
     &lt_mlp,
+    &lt_als,
     NULL,
 };
 

@@ -1,0 +1,94 @@
+/*
+ * factors.h: what models of user and item vectors share: storing, scoring, folding in, explaining.
+ *
+ * Legend: U users, I items, k factors; n a history's items.
+ *
+ * Margin of user u and item i: mean + user_bias[u] + item_bias[i] + x_u . y_i; what an algorithm has none of is 0.
+ *
+ * Folding in: from a history (items h of weight w_h) comes the vector that minimises, item vectors held,
+ *     sum_h w_h (target_h - x . y_h)^2 + unobserved * sum over all items of (x . y_i)^2
+ *         + regularization * (n + unobserved * I)^frequency * |x|^2,
+ * times `scale`: one k x k solve.  Of implicit feedback target_h = 1.  Of ratings w_h = 1 and target_h = rating - mean
+ * - item_bias[h], and the user's bias is one more unknown, penalised as the rest; items without a rating count as
+ * liked: target_h = liked.
+ *
+ * Arrays: user_factors U x k, item_factors I x k, user_bias U x 1 and item_bias I x 1 (or absent), history U x 1 i32 (a
+ * hash of each user's training history), fold_in 1 x LT_FOLD_SETTINGS f64.
+ */
+#ifndef LT_FACTORS_H
+#define LT_FACTORS_H
+
+#include "model.h"
+
+/* Memory of U x k and I x k is asked for at once; a solve between two polls is of k^3 / 3. */
+#define LT_FACTORS_MOST 2048
+
+/* How to fold in: the columns of array fold_in, in this order. */
+typedef struct lt_fold {
+    double ratings; /* 1: histories are ratings; 0: weights */
+    double mean, liked;
+    double unobserved, regularization, frequency, items; /* items: I in training */
+    double scale;
+} lt_fold;
+#define LT_FOLD_SETTINGS 8
+
+/* A stored model's arrays by name. */
+typedef struct lt_factors {
+    int32_t users, items, k;
+    const float *user, *item, *user_bias, *item_bias; /* biases: NULL when absent */
+    const int32_t *history;
+    lt_fold fold;
+} lt_factors;
+
+lt_factors lt_factors_of(const lt_model *m);
+
+/* The arrays to fill, zeroed but for history and fold_in. *user_bias and *item_bias are made where the pointer to them
+ * is not NULL. model->design is set before. */
+typedef struct lt_factors_out {
+    float *user, *item, *user_bias, *item_bias;
+} lt_factors_out;
+lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *seen, int32_t k, bool user_bias, bool item_bias,
+                         const lt_fold *fold, lt_factors_out *out);
+/* The same settings written anew, for what is only known after training. */
+void lt_factors_set_fold(lt_model *m, const lt_fold *fold);
+
+/* gramian (k x k, both halves, rows `gramian_stride` apart) = scale * sum of y y^T over the n rows, `stride` apart. */
+lt_status lt_gramian(lt_env *env, const float *rows, int64_t n, int32_t k, int64_t stride, double scale, float *gramian,
+                     int64_t gramian_stride);
+
+/*
+ * Normal equations of one row against fixed ones, solved by Cholesky:
+ *     A = gramian + penalty I + sum_h w_h y_h y_h^T,  b = sum_h w_h target_h y_h,  over rows index[0..n).
+ * With `intercept` each fixed row is followed by a 1, so that there are k + 1 unknowns.
+ */
+typedef struct lt_normal {
+    int32_t k;
+    bool intercept;
+    int64_t stride, gramian_stride;
+    const float *fixed;
+    const float *gramian; /* k x k; NULL: none */
+    int32_t unknowns;     /* k + intercept */
+    float *a, *b, *block; /* working memory */
+} lt_normal;
+
+/* Working memory, for the fields above `unknowns` as they are set. */
+lt_status lt_normal_init(lt_env *env, lt_normal *e);
+void lt_normal_free(lt_env *env, lt_normal *e);
+/* A is factored, b filled. weight and target: NULL is all ones. A singular A gets the least penalty that helps. */
+lt_status lt_normal_build(lt_env *env, lt_normal *e, int64_t n, const int32_t *index, const float *weight,
+                          const float *target, double penalty);
+/* x (unknowns) = A^-1 x, after build. */
+void lt_normal_solve(const lt_normal *e, float *x);
+
+/* The hooks of lt_algorithm. */
+lt_status lt_factors_check(lt_env *env, const lt_model *m);
+lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in, const lt_examples *ex, float *margin);
+lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer);
+lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
+                           int64_t n, float *margin);
+lt_status lt_factors_explain(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,
+                             double *contribution);
+lt_status lt_factors_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
+lt_status lt_factors_extend(lt_env *env, lt_model *m, const lt_design *grown);
+
+#endif
