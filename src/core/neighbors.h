@@ -1,0 +1,64 @@
+/*
+ * neighbors.h: models that are weights from item to item; what their algorithms share.
+ *
+ * The margin of item j for somebody with history H is the sum over i in H of strength_i * W_ij; strength is the
+ * history's weight, 1 without.  So it is exactly the sum of what each item of the history contributes, and an item on
+ * which nobody's history has a bearing has margin 0.  W_jj is 0.
+ *
+ * A model's arrays:
+ *     start   1 x (I + 1), i32; absent when every weight is kept
+ *     item    1 x start[I], i32: row i's targets j, ascending, in item[start[i] .. start[i + 1]); absent with start
+ *     weight  1 x start[I], f32: W_ij; I x I without start
+ */
+#ifndef LT_NEIGHBORS_H
+#define LT_NEIGHBORS_H
+
+#include "model.h"
+
+/* ---- serving: hooks of lt_algorithm ---- */
+
+lt_status lt_neighbors_check(lt_env *env, const lt_model *model);
+lt_status lt_neighbors_prepare(lt_env *env, lt_scorer *scorer);
+lt_status lt_neighbors_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
+                             int64_t n, float *margin);
+lt_status lt_neighbors_explain_history(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,
+                                       double *contribution);
+/* The margins of a history of that one item: W's row. */
+lt_status lt_neighbors_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
+/* New items have no weights from or to them. */
+lt_status lt_neighbors_extend(lt_env *env, lt_model *model, const lt_design *grown);
+
+/* ---- training ---- */
+
+/* W being gathered target by target, in ascending order. */
+typedef struct lt_neighbor_lists {
+    int32_t items, targets; /* I; how many targets were added */
+    int32_t most;           /* sources kept a target; 0: all */
+    int64_t n;              /* entries */
+    int32_t *source;        /* n */
+    float *weight;          /* n */
+    int64_t *start;         /* I + 1: of each target's sources */
+    size_t cap_source, cap_weight;
+    float *key, *best_key; /* scratch: I */
+    int32_t *best;
+} lt_neighbor_lists;
+
+lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *lists, int32_t items, int64_t most);
+/*
+ * The next target's n <= I sources, in any order; keeps those of the largest weights, or of the largest magnitudes; of
+ * equals the lower item.  Weights that are 0 are left out, and so are negative ones unless by magnitude.
+ */
+lt_status lt_neighbor_lists_add(lt_env *env, lt_neighbor_lists *lists, const int32_t *source, const float *weight,
+                                int32_t n, bool by_magnitude);
+/* Adds the arrays to the model; frees the lists. LT_INVALID when there are more than INT32_MAX entries. */
+lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *lists, lt_model *model);
+
+/*
+ * W_ij = sum over users u of source(u, i) * target(u, j), divided by norm_i * norm_j + shrinkage (norm NULL: by 1); of
+ * each target j the `most` largest are kept, 0: all.  source, target: U x I, of one pattern; may be the same.  Takes
+ * time in proportion to the users' squared history lengths.
+ */
+lt_status lt_neighbors_multiply(lt_env *env, const lt_pairs *source, const lt_pairs *target, const double *norm,
+                                double shrinkage, int64_t most, lt_model *model);
+
+#endif
