@@ -63,8 +63,10 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
 
 bool lt_recommender_knows(const lt_recommender *r, const lt_subject *subject)
 {
-    return subject->user >= 0 || subject->features != NULL ||
-           (r->bundle->model.algorithm->uses_history && subject->n_history > 0);
+    const lt_algorithm *algorithm = r->bundle->model.algorithm;
+
+    return subject->user >= 0 || subject->features != NULL || algorithm->same_for_all ||
+           (algorithm->uses_history && subject->n_history > 0);
 }
 
 void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3])
