@@ -19,3 +19,11 @@ ALTER TABLE purchase ADD bought boolean;
 UPDATE purchase SET bought = length(item) > 6;
 SELECT model, rows FROM longtail.train('shop', 'purchase', 'logistic', 'customer', 'item', 'bought',
     options => '{"features": ["-place"]}');
+
+-- titles, each its own, are no categories; read as text there is nothing to say
+CREATE TABLE item AS
+SELECT 'item ' || i AS item, 'the title of no. ' || i AS title, 'item''s maker ' || i % 2 AS maker FROM generate_series(1, 12) AS i;
+SELECT model FROM longtail.train('shop', 'purchase', 'logistic', 'customer', 'item',
+    item_features => 'item', options => '{"features": ["title", "maker"]}');
+SELECT model FROM longtail.train('shop', 'purchase', 'logistic', 'customer', 'item',
+    item_features => 'item', options => '{"features": ["title", "maker"], "text": ["title"]}');
