@@ -13,8 +13,9 @@
 #include <string.h>
 
 const char *const lt_measure_names[LT_MEASURES] = {
-    "hit_rate",      "precision",          "recall", "f1",      "ndcg", "map", "mrr", "auc", "arp", "aplt",
-    "tail_coverage", "catalogue_coverage", "gini",   "novelty",
+    "hit_rate", "precision", "recall", "recall_capped", "f1",  "ndcg",
+    "map",      "mrr",       "auc",    "arp",           "aplt", "tail_coverage",
+    "catalogue_coverage",    "gini",   "novelty",
 };
 
 lt_status lt_ranking_init(lt_env *env, lt_ranking_metrics *m, const int *k, int n_k, const lt_popularity *popularity)
@@ -83,6 +84,8 @@ static void add_accuracy(double *sum, int k, const int32_t *items, int64_t n, co
     sum[LT_HIT_RATE] += 1;                                       /* share of users with a hit */
     sum[LT_PRECISION] += precision;                              /* h / k */
     sum[LT_RECALL] += recall;                                    /* h / |R| */
+    /* h / min(k, |R|): recall as Liang et al., "Variational autoencoders for collaborative filtering", 2018, define it */
+    sum[LT_RECALL_CAPPED] += (double)hits / (double)possible;
     sum[LT_F1] += 2 * precision * recall / (precision + recall); /* the two's harmonic mean, of each user */
     sum[LT_NDCG] += dcg / ideal; /* sum over hits of 1/log2(r+1), over that of the best list: min(k, |R|) hits first */
     sum[LT_MAP] += precisions / (double)possible; /* sum over hits of (hits up to r) / r, over min(k, |R|) */

@@ -11,6 +11,7 @@ typedef enum lt_measure {
     LT_HIT_RATE,
     LT_PRECISION,
     LT_RECALL,
+    LT_RECALL_CAPPED,
     LT_F1,
     LT_NDCG,
     LT_MAP,

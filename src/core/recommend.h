@@ -48,6 +48,9 @@ typedef struct lt_list {
     double *base;  /* the model's prediction */
 } lt_list;
 
+/* What orders the whole catalogue for somebody, value[0..I): margins, popularity taken out at the model's exponent. */
+lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_subject *subject, float *value);
+
 /* The user's own share of head, mid and tail among items[0..n). */
 void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3]);
 
@@ -57,19 +60,33 @@ void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, 
  */
 lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *request, lt_list *out);
 
+/*
+ * The k items most similar to `item`, without it: as the algorithm says, else by the cosine of the items' encoded
+ * features; LT_UNSUPPORTED where there are none. list->base is the score.
+ */
+lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t k, lt_list *out);
+
 /* What evaluation ranks: one row a user, the row's columns the relevant items (numbers ascending, below 0 for unknown).
  */
 typedef struct lt_test {
     lt_pairs relevant;
     const int32_t *user;         /* relevant.rows numbers in the bundle, below 0 unknown */
-    const lt_pairs *seen;        /* by bundle user: items excluded; NULL: none */
+    const lt_pairs *seen;        /* by bundle user: their histories, whose items are not ranked; NULL: none */
+    bool ranks_seen;             /* they are ranked all the same */
+    const lt_pairs *candidates;  /* by row: the only items ranked, relevant ones included; NULL: the whole catalogue */
     bool lists_only;             /* no AUC, which takes as long as a linear model's lists */
     const lt_table *strangers;   /* features of unknown users; NULL: none have any */
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
 } lt_test;
 
 /*
- * Ranks the whole catalogue for every test user and adds it to m, whose largest k is the list's length. how: exponent,
+ * Candidates: each user's relevant items and `negatives` others that they have not, drawn without replacement and
+ * uniformly, or all there are; the same for a seed. test->relevant.cols is I.
+ */
+lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negatives, uint64_t seed, lt_pairs *out);
+
+/*
+ * Ranks the catalogue for every test user and adds it to m, whose largest k is the list's length. how: exponent,
  * method, strength, options and seed; the rest of it is set here.
  */
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,

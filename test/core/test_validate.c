@@ -43,15 +43,26 @@ static bool has(const int32_t *items, int64_t n, int32_t item)
     return false;
 }
 
-static void evaluation_case(lt_env *env, const trained *t, const char *method, double strength, const char *what)
+/* What is ranked: the catalogue without what is seen, all of it, or some items of each user. */
+enum { UNSEEN, EVERYTHING, SAMPLED };
+
+static void evaluation_case(lt_env *env, const trained *t, const char *method, double strength, int ranked,
+                            const char *what)
 {
     lt_test test = make_test(env, t, 3);
+    lt_pairs sampled = {0};
     int k[] = {3, 8}, auc_users = 0, ties = 0;
     int32_t items = t->bundle.items.n;
     uint8_t *excluded;
     double sum[2][LT_MEASURES] = {{0}}, got, auc = 0;
     lt_ranking_metrics m;
 
+    test.relevant.cols = items;
+    test.ranks_seen = ranked == EVERYTHING;
+    if (ranked == SAMPLED) {
+        fine(env, lt_sample_candidates(env, &test, 9, 4, &sampled));
+        test.candidates = &sampled;
+    }
     lt_alloc(env, &excluded, (size_t)items, 1, "test");
     fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
     fine(env, lt_evaluate_ranking(env, &t->r, &test,
@@ -81,8 +92,11 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
             q.subject.history = test.seen->col + test.seen->start[u];
             q.subject.n_history = test.seen->start[u + 1] - test.seen->start[u];
         }
-        for (int64_t i = 0; i < q.subject.n_history; i++)
+        for (int64_t i = 0; i < q.subject.n_history && ranked != EVERYTHING; i++)
             excluded[q.subject.history[i]] = 1;
+        for (int32_t i = 0; i < items && ranked == SAMPLED; i++)
+            if (!lt_pairs_has(&sampled, row, i))
+                excluded[i] = 1;
         lt_recommend(env, &t->r, &q, &list);
         for (int j = 0; j < 2; j++) {
             int hits = 0;
@@ -98,6 +112,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
             sum[j][LT_HIT_RATE] += hits > 0;
             sum[j][LT_PRECISION] += (double)hits / k[j];
             sum[j][LT_RECALL] += (double)hits / (double)n;
+            sum[j][LT_RECALL_CAPPED] += (double)hits / (double)(n < k[j] ? n : k[j]);
             sum[j][LT_NDCG] += dcg / ideal;
         }
         /* every pair of a relevant and another item */
@@ -132,6 +147,78 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
     ok(m.users == test.relevant.rows && test.user[0] == -1, "%s: each user once, the stranger too", what);
 }
 
+/* Every item that is not seen as a candidate is the whole catalogue. */
+static void evaluate_all_candidates(lt_env *env, const trained *t, lt_test *test)
+{
+    static const int k = 5;
+    lt_request plain = {.method = lt_reranker_find("none")};
+    lt_ranking_metrics m[2];
+    double got[2];
+
+    for (int whole = 0; whole < 2; whole++) {
+        if (whole)
+            test->candidates = NULL;
+        fine(env, lt_ranking_init(env, &m[whole], &k, 1, &t->r.popularity));
+        fine(env, lt_evaluate_ranking(env, &t->r, test, &plain, &m[whole]));
+    }
+    for (int measure = 0; measure < LT_MEASURES; measure++) {
+        lt_ranking_value(env, &m[0], measure, 0, &got[0]);
+        lt_ranking_value(env, &m[1], measure, 0, &got[1]);
+        ok(got[0] == got[1], "all negatives are full ranking: %s %g", lt_measure_names[measure], got[0]);
+    }
+}
+
+/* Each user's candidates: the relevant items and as many others as asked, of those the user has not. */
+static void sampling_case(lt_env *env, const trained *t)
+{
+    lt_test test = make_test(env, t, 3);
+    int32_t items = test.relevant.cols = t->bundle.items.n;
+    int64_t drawn[SHOP_ITEMS] = {0}, possible[SHOP_ITEMS] = {0};
+    int good = 0, others = 0;
+    lt_pairs a, b;
+
+    for (uint64_t seed = 0; seed < 400; seed++) {
+        fine(env, lt_sample_candidates(env, &test, 3, seed, &a));
+        for (int32_t row = 0; row < test.relevant.rows; row++) {
+            const int32_t *relevant = test.relevant.col + test.relevant.start[row];
+            int64_t n = test.relevant.start[row + 1] - test.relevant.start[row], known = 0, wrong = 0;
+
+            for (int64_t i = 0; i < n; i++)
+                known += relevant[i] >= 0;
+            for (int32_t item = 0; item < items; item++) {
+                bool had = test.user[row] >= 0 && lt_pairs_has(test.seen, test.user[row], item);
+                bool there = lt_pairs_has(&a, row, item);
+
+                if (has(relevant, n, item))
+                    wrong += !there;
+                else if (had)
+                    wrong += there;
+                else {
+                    drawn[item] += there;
+                    possible[item]++;
+                }
+            }
+            for (int64_t i = a.start[row] + 1; i < a.start[row + 1]; i++)
+                wrong += a.col[i] <= a.col[i - 1];
+            wrong += a.start[row + 1] - a.start[row] != known + 3;
+            good += wrong == 0;
+        }
+    }
+    ok(good == 400 * test.relevant.rows, "three negatives of each user, and what is relevant");
+    for (int item = 1; item < items; item++) /* users differ in how many they have: rates are near each other only */
+        others += fabs((double)drawn[item] / (double)possible[item] - (double)drawn[0] / (double)possible[0]) > 0.1;
+    ok(others == 0, "every item about as often, %.2f", (double)drawn[0] / (double)possible[0]);
+    fine(env, lt_sample_candidates(env, &test, 3, 1, &a));
+    fine(env, lt_sample_candidates(env, &test, 3, 1, &b));
+    ok(memcmp(a.col, b.col, (size_t)a.start[a.rows] * sizeof *a.col) == 0, "the same for a seed");
+    fine(env, lt_sample_candidates(env, &test, 3, 2, &b));
+    ok(memcmp(a.col, b.col, (size_t)a.start[a.rows] * sizeof *a.col) != 0, "others for another");
+    fine(env, lt_sample_candidates(env, &test, 1000, 1, &a));
+    ok(a.start[1] == items, "more than there are: all of a stranger's");
+    test.candidates = &a;
+    evaluate_all_candidates(env, t, &test);
+}
+
 static void test_evaluation(void)
 {
     lt_env *env = test_env();
@@ -144,19 +231,23 @@ static void test_evaluation(void)
     test_context *c = env->context;
     double got;
 
-    evaluation_case(env, t, "none", 0, "logistic");
-    evaluation_case(env, t, "popularity", 0.5, "popularity");
-    evaluation_case(env, t, "quota", 0.5, "quota");
-    evaluation_case(env, t, "random", 1, "random");
+    evaluation_case(env, t, "none", 0, UNSEEN, "logistic");
+    evaluation_case(env, t, "popularity", 0.5, UNSEEN, "popularity");
+    evaluation_case(env, t, "quota", 0.5, UNSEEN, "quota");
+    evaluation_case(env, t, "random", 1, UNSEEN, "random");
+    evaluation_case(env, t, "none", 0, EVERYTHING, "what is seen, too");
+    evaluation_case(env, t, "none", 0, SAMPLED, "sampled negatives");
+    evaluation_case(env, t, "popularity", 0.5, SAMPLED, "sampled negatives by popularity");
+    sampling_case(env, t);
     t = train_on(env, &lt_mlp, PAIRS | LABEL, v, 300, OPTIONS("hidden", "3", "epochs", "2", "loss", "squared"));
-    evaluation_case(env, t, "none", 0, "perceptron");
+    evaluation_case(env, t, "none", 0, UNSEEN, "perceptron");
     /* four kinds of items, and nothing else to tell them apart */
     t = train_on(env, &lt_logistic, PAIRS | LABEL | SIDES, v, 300, OPTIONS("id_features", "none"));
     for (int j = 0; j < t->bundle.model.design.item_dense; j++)
         for (int i = 0; i < t->bundle.items.n; i++)
             t->bundle.item.x[i * t->bundle.item.dense + j] = 0;
     fine(env, lt_recommender_init(env, &t->r, &t->bundle));
-    evaluation_case(env, t, "none", 0, "items that tie");
+    evaluation_case(env, t, "none", 0, UNSEEN, "items that tie");
 
     test.seen = NULL;
     fine(env, lt_ranking_init(env, &m, k, 1, &t->r.popularity));

@@ -1,0 +1,27 @@
+/*
+ * lists.h: the steps of lt_recommend, for evaluation, which needs the scores as well as the list, and for lists of
+ * other values.
+ */
+#ifndef LT_LISTS_H
+#define LT_LISTS_H
+
+#include "recommend.h"
+
+/* The item of candidate i; candidates NULL: the whole catalogue. */
+int32_t lt_item_at(const int32_t *candidates, int64_t i);
+/* How many candidates a request has. */
+int64_t lt_candidates_of(const lt_recommender *r, const lt_request *q);
+/* The candidates' margins: the model's, or popularity's for somebody unknown. */
+lt_status lt_score_candidates(lt_env *env, const lt_recommender *r, const lt_request *q, float *margin);
+/* A margin with popularity taken out at the given exponent; on the scale that orders lists (see recommend.c). */
+float lt_adjusted(const lt_recommender *r, float margin, int32_t item, double exponent);
+/* The list from the candidates' margins. */
+lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out);
+/*
+ * lt_top_k, of equal values the more popular item first. best: indexes among the n candidates; excluded: by these.
+ * Returns how many there are.
+ */
+int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float *value, const uint8_t *excluded,
+                int64_t n, int64_t k, int32_t *best, float *best_value);
+
+#endif
