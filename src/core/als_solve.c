@@ -17,6 +17,7 @@
 #include <string.h>
 
 #define POLL_EVERY (1 << 23) /* multiplications */
+#define AHEAD 8              /* pairs ahead whose rows are fetched into the nearest cache */
 #define REGISTERS 4          /* blocks of lanes that stay in registers */
 #define INLINE static inline __attribute__((always_inline))
 
@@ -77,8 +78,12 @@ INLINE double all_rows(int blocks, int64_t n, const int32_t *index, const lanes 
     if (blocks <= REGISTERS)
         p = register_p;
     for (; h + 4 <= n; h += 4) {
-        for (int j = 0; j < 4; j++)
+        for (int j = 0; j < 4; j++) {
             row[j] = held + (int64_t)index[h + j] * blocks;
+            if (h + 4 + AHEAD <= n)
+                for (int b = 0; b < blocks; b++)
+                    __builtin_prefetch(held + (int64_t)index[h + AHEAD + j] * blocks + b);
+        }
         four_rows(blocks, row, p, w + h, t + h, sum, &loss);
     }
     if (h < n) {
@@ -101,11 +106,24 @@ INLINE double all_rows(int blocks, int64_t n, const int32_t *index, const lanes 
 /* q = gramian p + penalty p - q. */
 INLINE void add_quadratic(int blocks, const lanes *gramian, float penalty, const lanes *p, lanes *q)
 {
+    lanes even[REGISTERS], odd[REGISTERS];
     const float *number = (const float *)p;
+    int registers = blocks <= REGISTERS ? blocks : 0;
 
     for (int b = 0; b < blocks; b++)
         q[b] = penalty * p[b] - q[b];
-    for (int j = 0; gramian != NULL && j < blocks * LT_ALS_LANES; j++)
+    if (gramian == NULL)
+        return;
+    for (int b = 0; b < registers; b++)
+        even[b] = odd[b] = (lanes){0};
+    for (int j = 0; registers > 0 && j < blocks * LT_ALS_LANES; j += 2)
+        for (int b = 0; b < registers; b++) {
+            even[b] += number[j] * gramian[j * blocks + b];
+            odd[b] += number[j + 1] * gramian[(j + 1) * blocks + b];
+        }
+    for (int b = 0; b < registers; b++)
+        q[b] += even[b] + odd[b];
+    for (int j = 0; registers == 0 && j < blocks * LT_ALS_LANES; j++)
         for (int b = 0; b < blocks; b++)
             q[b] += number[j] * gramian[j * blocks + b];
 }

@@ -372,10 +372,9 @@ static lt_status build(lt_env *env, const lt_factors *f, const factors_state *st
     return lt_normal_build(env, e, subject->n_history, subject->history, weight, target, penalty);
 }
 
-/* x (k + 1): the subject's vector and bias. */
-static lt_status find_user(lt_env *env, const lt_factors *f, const factors_state *state, const lt_subject *subject,
-                           float *x)
+lt_status lt_factors_user(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, float *x)
 {
+    const lt_factors factors = lt_factors_of(scorer->model), *f = &factors;
     int32_t u = subject->user;
     bool known = u >= 0 && u < f->users;
     float *weight, *target;
@@ -385,7 +384,7 @@ static lt_status find_user(lt_env *env, const lt_factors *f, const factors_state
     if (subject->n_history > 0 &&
         !(known && f->history[u] == hash_history(subject->n_history, subject->history, subject->history_weight))) {
         LT_TRY(describe(env, f, subject, &weight, &target));
-        LT_TRY(build(env, f, state, subject, weight, target, &e));
+        LT_TRY(build(env, f, scorer->state, subject, weight, target, &e));
         lt_normal_solve(&e, e.b);
         for (int32_t j = 0; j < e.unknowns; j++)
             x[j] = (float)f->fold.scale * e.b[j];
@@ -407,7 +406,7 @@ lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subjec
     float *x;
 
     LT_TRY(lt_alloc(env, &x, (size_t)f.k + 1, sizeof *x, "a user's vector"));
-    LT_TRY(find_user(env, &f, scorer->state, subject, x));
+    LT_TRY(lt_factors_user(env, scorer, subject, x));
     for (int64_t first = 0; items == NULL && first < n; first += most) {
         int64_t take = n - first < most ? n - first : most;
 

@@ -80,6 +80,10 @@ lt_status lt_normal_build(lt_env *env, lt_normal *e, int64_t n, const int32_t *i
 /* x (unknowns) = A^-1 x, after build. */
 void lt_normal_solve(const lt_normal *e, float *x);
 
+/* x (k + 1): the vector and bias (0 without) that score uses: the stored ones of a user whose history is that of
+ * training or empty, else folded in. After prepare. */
+lt_status lt_factors_user(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, float *x);
+
 /* The hooks of lt_algorithm. */
 lt_status lt_factors_check(lt_env *env, const lt_model *m);
 lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in, const lt_examples *ex, float *margin);

@@ -5,12 +5,13 @@
 
 #include <string.h>
 
-extern const lt_algorithm lt_als, lt_logistic, lt_mlp, lt_popular, lt_user_knn;
+extern const lt_algorithm lt_als, lt_bpr, lt_logistic, lt_mlp, lt_popular, lt_user_knn;
 
 const lt_algorithm *const lt_algorithms[] = {
     &lt_logistic,
     &lt_mlp,
     &lt_als,
+    &lt_bpr,
     &lt_popular,
     &lt_user_knn,
     NULL,

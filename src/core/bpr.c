@@ -1,0 +1,374 @@
+/*
+ * bpr.c: Bayesian personalised ranking (Rendle, Freudenthaler, Gantner and Schmidt-Thieme, "BPR: Bayesian personalized
+ * ranking from implicit feedback", 2009).
+ *
+ * For a pair (u, i) that was seen and an item j that u has not, the loss is
+ *     -ln sigma(m_ui - m_uj) + regularization / 2 (|x_u|^2 + |y_i|^2 + |y_j|^2 + b_i^2 + b_j^2),   m_ui = b_i +
+ * x_u.y_i, followed downhill triple by triple in one order, so that a seed gives one model.  An epoch has as many
+ * positives as there are pairs, each as often as its share of the weights says, rounded up or down at random.
+ *
+ * The loss does not fix the level of margins: they are differences of log-odds, and only order items.
+ *
+ * Unknown users, baskets and changed histories are folded in as als does it (factors.h), item vectors held: of the
+ * closed forms tried this came nearest to the rankings of trained users.  The solve's scale is not that of logistic
+ * margins; a sample of the trained users says by how much to multiply.
+ */
+#include "factors.h"
+#include "vectorize.h"
+
+#include <math.h>
+#include <string.h>
+
+extern const lt_algorithm lt_bpr;
+
+#define START 0.1         /* standard deviation of the length of the vectors at the start */
+#define LANES 16          /* floats a row of factors is padded to a multiple of */
+#define TRIPLES 1024      /* drawn, then learned from, at once */
+#define MOST_DRAWS 100    /* after which a user who has nearly everything gets no negative */
+#define SAMPLED_USERS 500 /* for the scale of folding in */
+#define FOLD_UNOBSERVED 0.1
+#define FOLD_REGULARIZATION 0.003
+
+static const lt_option options[] = {
+    {"factors", LT_OPT_INT, "64", 1, LT_FACTORS_MOST, NULL, "length of the vectors of users and items"},
+    {"epochs", LT_OPT_INT, "50", 1, 100000, NULL, "passes over the pairs seen"},
+    {"learning_rate", LT_OPT_FLOAT, "0.05", 1e-9, 100, NULL, "step size"},
+    {"regularization", LT_OPT_FLOAT, "0.002", 0, 1e6, NULL,
+     "strength of the l2 penalty on the vectors and biases that a step touches"},
+    {"negatives", LT_OPT_INT, "1", 1, 1000, NULL, "items drawn for each pair seen, to be ranked below its item"},
+    {"negative_exponent", LT_OPT_FLOAT, "0", 0, 2, NULL,
+     "negatives are drawn in proportion to popularity to this power; 0: all alike"},
+    {"item_bias", LT_OPT_BOOL, "true", 0, 0, NULL, "whether items have a bias, the part of a score all users share"},
+};
+
+typedef struct triple {
+    int32_t user, positive, negative;
+} triple;
+
+typedef struct bpr_job {
+    const lt_dataset *data;
+    int64_t n;          /* pairs */
+    int32_t *user_of;   /* n: of each pair */
+    double *share;      /* n + 1: running sum of the pairs' weights, scaled to mean 1; NULL: all 1 */
+    int32_t *order;     /* n: of an epoch */
+    double *popularity; /* I: running sum of the chances as a negative; NULL: all alike */
+    triple *triples;    /* TRIPLES */
+    int negatives;
+    lt_random rng;
+    int32_t stride;
+    float *user, *item; /* U and I x stride; the model's own where these have that shape */
+    float *bias;        /* I; NULL: none */
+    float rate, penalty;
+} bpr_job;
+
+/* ---- learning ---- */
+
+/* One step a triple. Returns the sum of -ln sigma. */
+LT_VECTORIZED static double learn(const bpr_job *job, const triple *triples, int n)
+{
+    float rate = job->rate, keep = 1 - job->rate * job->penalty;
+    double loss = 0;
+
+    for (int t = 0; t < n; t++) {
+        int32_t i = triples[t].positive, j = triples[t].negative;
+        float *restrict x = job->user + (int64_t)triples[t].user * job->stride;
+        float *restrict a = job->item + (int64_t)i * job->stride, *restrict b = job->item + (int64_t)j * job->stride;
+        float sum[LANES] = {0}, margin = 0, slope;
+
+        for (int32_t f = 0; f < job->stride; f += LANES)
+            for (int l = 0; l < LANES; l++)
+                sum[l] += x[f + l] * (a[f + l] - b[f + l]);
+        for (int l = 0; l < LANES; l++)
+            margin += sum[l];
+        if (job->bias != NULL)
+            margin += job->bias[i] - job->bias[j];
+        loss += log1pf(expf(-fabsf(margin))) + fmaxf(-margin, 0);
+        slope = rate / (1 + expf(margin));
+        for (int32_t f = 0; f < job->stride; f++) {
+            float was = x[f];
+
+            x[f] = keep * was + slope * (a[f] - b[f]);
+            a[f] = keep * a[f] + slope * was;
+            b[f] = keep * b[f] - slope * was;
+        }
+        if (job->bias != NULL) {
+            job->bias[i] = keep * job->bias[i] + slope;
+            job->bias[j] = keep * job->bias[j] - slope;
+        }
+    }
+    return loss;
+}
+
+/* ---- drawing ---- */
+
+/* The pairs of an epoch in random order; returns how many. */
+static int64_t order_pairs(bpr_job *job)
+{
+    double shift = job->share == NULL ? 0 : lt_random_uniform(&job->rng);
+    int64_t n = 0;
+
+    if (job->share == NULL)
+        for (n = 0; n < job->n; n++)
+            job->order[n] = (int32_t)n;
+    for (int64_t e = 0; job->share != NULL && e < job->n; e++)
+        for (double times = floor(job->share[e + 1] + shift) - floor(job->share[e] + shift); times > 0 && n < job->n;
+             times--)
+            job->order[n++] = (int32_t)e;
+    lt_random_shuffle(&job->rng, job->order, n);
+    return n;
+}
+
+static int32_t draw_item(bpr_job *job)
+{
+    int32_t low = 0, high = job->data->design.items - 1;
+    double at;
+
+    if (job->popularity == NULL)
+        return (int32_t)lt_random_below(&job->rng, (int64_t)high + 1);
+    at = lt_random_uniform(&job->rng) * job->popularity[high];
+    while (low < high) {
+        int32_t middle = low + (high - low) / 2;
+
+        if (job->popularity[middle] > at)
+            high = middle;
+        else
+            low = middle + 1;
+    }
+    return low;
+}
+
+/* An item the user does not have, or -1. */
+static int32_t draw_negative(bpr_job *job, int32_t user)
+{
+    for (int draw = 0; draw < MOST_DRAWS; draw++) {
+        int32_t item = draw_item(job);
+
+        if (!lt_pairs_has(&job->data->seen, user, item))
+            return item;
+    }
+    return -1;
+}
+
+/* *loss: the mean of -ln sigma over the epoch's triples, each as it was met; 0 when nobody lacks anything. */
+static lt_status run_epoch(lt_env *env, bpr_job *job, double *loss)
+{
+    int64_t n = order_pairs(job), learned = 0;
+    double sum = 0;
+    int held = 0;
+
+    for (int64_t e = 0; e < n; e++) {
+        triple t = {.user = job->user_of[job->order[e]], .positive = job->data->seen.col[job->order[e]]};
+
+        for (int draw = 0; draw < job->negatives; draw++) {
+            t.negative = draw_negative(job, t.user);
+            if (t.negative >= 0)
+                job->triples[held++] = t;
+            if (held == TRIPLES) {
+                LT_TRY(lt_poll(env));
+                sum += learn(job, job->triples, held);
+                learned += held;
+                held = 0;
+            }
+        }
+    }
+    sum += learn(job, job->triples, held);
+    learned += held;
+    *loss = learned > 0 ? sum / (double)learned : 0;
+    return LT_OK;
+}
+
+/* ---- setting up ---- */
+
+/* Ratings above 0 count as the weight of a positive, as weights do; those at or below it as no positive. */
+static lt_status weigh_pairs(lt_env *env, bpr_job *job)
+{
+    const lt_pairs *seen = &job->data->seen;
+    double total = 0;
+
+    LT_TRY(lt_alloc(env, &job->user_of, (size_t)job->n, sizeof *job->user_of, "the pairs"));
+    LT_TRY(lt_alloc(env, &job->order, (size_t)job->n, sizeof *job->order, "the pairs"));
+    for (int32_t u = 0; u < seen->rows; u++)
+        for (int64_t e = seen->start[u]; e < seen->start[u + 1]; e++)
+            job->user_of[e] = u;
+    if (seen->val == NULL)
+        return LT_OK;
+    for (int64_t e = 0; e < job->n; e++)
+        total += fmaxf(seen->val[e], 0);
+    if (!(total > 0))
+        return lt_fail(env, LT_INVALID, "there are no pairs of users and items with a weight above zero to train on");
+    LT_TRY(lt_alloc(env, &job->share, (size_t)job->n + 1, sizeof *job->share, "the pairs"));
+    for (int64_t e = 0; e < job->n; e++)
+        job->share[e + 1] = job->share[e] + fmaxf(seen->val[e], 0) / total * (double)job->n;
+    return LT_OK;
+}
+
+static lt_status weigh_items(lt_env *env, bpr_job *job, double exponent)
+{
+    double sum = 0;
+
+    if (exponent == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &job->popularity, (size_t)job->data->design.items, sizeof(double), "the items' popularity"));
+    for (int32_t i = 0; i < job->data->design.items; i++) {
+        sum += pow(job->data->item_count[i], exponent);
+        job->popularity[i] = sum;
+    }
+    return LT_OK;
+}
+
+static lt_status start_side(lt_env *env, bpr_job *job, int32_t rows, int32_t k, float *stored, float **out)
+{
+    double deviation = START / sqrt(k);
+
+    *out = stored;
+    if (k != job->stride)
+        LT_TRY(lt_alloc(env, out, (size_t)rows * (size_t)job->stride, sizeof **out, "the factors"));
+    for (int32_t r = 0; r < rows; r++) {
+        if (r % 1024 == 0)
+            LT_TRY(lt_poll(env));
+        for (int32_t j = 0; j < k; j++)
+            (*out)[(int64_t)r * job->stride + j] = (float)(deviation * lt_random_normal(&job->rng));
+    }
+    return LT_OK;
+}
+
+static void store_side(const bpr_job *job, int32_t rows, int32_t k, const float *from, float *stored)
+{
+    for (int32_t r = 0; from != stored && r < rows; r++)
+        memcpy(stored + (int64_t)r * k, from + (int64_t)r * job->stride, (size_t)k * sizeof *stored);
+}
+
+/* The scale at which folded-in vectors come nearest to those of training, over some users. */
+static lt_status find_scale(lt_env *env, const lt_dataset *data, const lt_model *model, double *scale)
+{
+    lt_scorer scorer = {.model = model};
+    lt_factors f = lt_factors_of(model);
+    double cross = 0, square = 0;
+    int32_t step = f.users / SAMPLED_USERS + 1;
+    float *x;
+
+    LT_TRY(lt_factors_prepare(env, &scorer));
+    LT_TRY(lt_alloc(env, &x, (size_t)f.k + 1, sizeof *x, "a user's vector"));
+    for (int32_t u = 0; u < f.users; u += step) {
+        lt_subject s = {.user = -1};
+
+        LT_TRY(lt_poll(env));
+        lt_subject_take_history(&s, &data->seen, u);
+        LT_TRY(lt_factors_user(env, &scorer, &s, x));
+        for (int32_t j = 0; j < f.k; j++) {
+            cross += (double)x[j] * f.user[(int64_t)u * f.k + j];
+            square += (double)x[j] * x[j];
+        }
+    }
+    *scale = cross > 0 && square > 0 ? cross / square : 1;
+    return LT_OK;
+}
+
+/* The model as it stands, its fold-in included. */
+static lt_status store(lt_env *env, const bpr_job *job, const lt_factors_out *out, lt_fold *fold, lt_model *model)
+{
+    int32_t k = (int32_t)lt_model_array(model, "item_factors")->cols;
+    lt_scope scope;
+    lt_status status;
+
+    store_side(job, job->data->design.users, k, job->user, out->user);
+    store_side(job, job->data->design.items, k, job->item, out->item);
+    fold->scale = 1;
+    lt_factors_set_fold(model, fold);
+    lt_scope_open(env, &scope);
+    status = find_scale(&scope.env, job->data, model, &fold->scale);
+    lt_scope_close(&scope);
+    lt_factors_set_fold(model, fold);
+    return status;
+}
+
+static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o, bpr_job *job, lt_model *model,
+                       lt_fold *fold, lt_factors_out *out)
+{
+    int32_t k = (int32_t)lt_option_int(o, "factors"), users = data->design.users, items = data->design.items;
+
+    *job = (bpr_job){.data = data,
+                     .n = data->seen.start[users],
+                     .negatives = (int)lt_option_int(o, "negatives"),
+                     .stride = (k + LANES - 1) / LANES * LANES,
+                     .rate = (float)lt_option_float(o, "learning_rate"),
+                     .penalty = (float)lt_option_float(o, "regularization")};
+    if (job->n == 0)
+        return lt_fail(env, LT_INVALID, "there are no pairs of users and items to train on");
+    if (job->n > INT32_MAX)
+        return lt_fail(env, LT_INVALID, "there are more than %d pairs", INT32_MAX);
+    *fold = (lt_fold){.unobserved = FOLD_UNOBSERVED,
+                      .regularization = FOLD_REGULARIZATION,
+                      .frequency = 1,
+                      .items = items,
+                      .scale = 1};
+    LT_TRY(lt_factors_add(env, model, &data->seen, k, false, lt_option_bool(o, "item_bias"), fold, out));
+    job->bias = out->item_bias;
+    LT_TRY(weigh_pairs(env, job));
+    LT_TRY(weigh_items(env, job, lt_option_float(o, "negative_exponent")));
+    LT_TRY(lt_alloc(env, &job->triples, TRIPLES, sizeof *job->triples, "the negatives"));
+    lt_random_seed(&job->rng, (uint64_t)lt_option_int(o, "seed"));
+    LT_TRY(start_side(env, job, users, k, out->user, &job->user));
+    return start_side(env, job, items, k, out->item, &job->item);
+}
+
+static lt_status bpr_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)
+{
+    double since = env->seconds(env->context);
+    int epochs = (int)lt_option_int(o, "epochs");
+    bool measured = data->measure != NULL && data->validation.n > 0;
+    lt_factors_out out;
+    lt_fold fold;
+    bpr_job job;
+
+    *fit = (lt_fit){.converged = true};
+    model->link = LT_LINK_LOGISTIC;
+    model->design = data->design;
+    LT_TRY(start(env, data, o, &job, model, &fold, &out));
+    for (int epoch = 1; epoch <= epochs; epoch++) {
+        lt_epoch line = {.epoch = epoch, .epochs = epochs, .validation_loss = NAN, .validation_metric = NAN};
+
+        LT_TRY(run_epoch(env, &job, &line.train_loss));
+        if (!isfinite(line.train_loss)) {
+            lt_fail(env, LT_DIVERGED, "training diverged in epoch %d: the loss is no longer a finite number", epoch);
+            return lt_fail_hint(env, "Lower learning_rate, which is %g.", lt_option_float(o, "learning_rate"));
+        }
+        fit->epochs = epoch;
+        fit->loss = line.train_loss;
+        if (measured || epoch == epochs)
+            LT_TRY(store(env, &job, &out, &fold, model));
+        if (measured)
+            LT_TRY(data->measure(env, data->measure_context, model, &line.validation_metric));
+        line.seconds = env->seconds(env->context) - since;
+        if (env->log != NULL)
+            env->log(env->context, &line);
+    }
+    if (job.user != out.user)
+        lt_free(env, job.user);
+    if (job.item != out.item)
+        lt_free(env, job.item);
+    lt_free(env, job.user_of);
+    lt_free(env, job.order);
+    lt_free(env, job.share);
+    lt_free(env, job.popularity);
+    lt_free(env, job.triples);
+    return LT_OK;
+}
+
+const lt_algorithm lt_bpr = {
+    .name = "bpr",
+    .help = "matrix factorisation by pairwise ranking: what users have above what they have not",
+    .recommender = true,
+    .uses_history = true,
+    .no_features = true,
+    .ranks_only = true,
+    .options = options,
+    .n_options = sizeof options / sizeof options[0],
+    .train = bpr_train,
+    .check = lt_factors_check,
+    .prepare = lt_factors_prepare,
+    .score = lt_factors_score,
+    .explain_history = lt_factors_explain,
+    .similar = lt_factors_similar,
+    .extend = lt_factors_extend,
+};
