@@ -166,24 +166,26 @@ Datum longtail_predict_row(PG_FUNCTION_ARGS)
     PG_RETURN_FLOAT8(predict_encoded(model));
 }
 
-/* predict(model, user_id, item_id). Neither needs to be known: what is not contributes nothing. */
+/*
+ * predict(model, user_id, item_id). Neither needs to be known: what is not contributes nothing. Algorithms that answer
+ * from what the user has read that now, as recommend does.
+ */
 Datum longtail_predict_pair(PG_FUNCTION_ARGS)
 {
     ltpg_model *model;
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_subject subject = {0};
-    Oid user_type = get_fn_expr_argtype(fcinfo->flinfo, 1);
+    lt_subject subject;
     int32 item;
     float margin;
+    bool popular;
 
     if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2))
         PG_RETURN_NULL();
     model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ltpg_model_check_recommender(model);
-    subject.user = ltpg_model_user(model, PG_GETARG_DATUM(1), user_type);
-    if (subject.user < 0)
-        subject.features = ltpg_live_user(model, PG_GETARG_DATUM(1), user_type);
+    subject = ltpg_live_subject(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1),
+                                model->bundle.model.algorithm->uses_history);
     item = ltpg_model_item(model, PG_GETARG_DATUM(2), get_fn_expr_argtype(fcinfo->flinfo, 2));
-    LTPG(env, model->bundle.model.algorithm->score(env, &model->recommender.scorer, &subject, &item, 1, &margin));
+    LTPG(env, lt_score_item(env, &model->recommender, &subject, item, &margin, &popular));
     PG_RETURN_FLOAT8(lt_link_apply(model->bundle.model.link, margin));
 }

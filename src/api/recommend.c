@@ -1,10 +1,11 @@
 /*
- * recommend.c: longtail.recommend, recommend_all, item_stats: lists of items.
+ * recommend.c: longtail.recommend, recommend_basket, recommend_all, similar_items, item_stats: lists of items.
  *
  * The walk: cache -> live reads of the user -> score, top-k, rerank (core) -> rows out.
  *
- * A user the model does not know is scored by features from user_features, where there are any, and else gets the most
- * popular items, reranked as asked.
+ * A user the model does not know is scored by features from user_features, where there are any, by what the source says
+ * they have, where the algorithm answers from that, and else gets the most popular items, reranked as asked.  A basket
+ * is somebody of whom nothing else is known.
  */
 #include "longtail.h"
 
@@ -22,13 +23,11 @@
 
 PG_FUNCTION_INFO_V1(longtail_recommend);
 PG_FUNCTION_INFO_V1(longtail_recommend_typed);
+PG_FUNCTION_INFO_V1(longtail_recommend_basket);
+PG_FUNCTION_INFO_V1(longtail_recommend_basket_typed);
 PG_FUNCTION_INFO_V1(longtail_recommend_all);
+PG_FUNCTION_INFO_V1(longtail_similar_items);
 PG_FUNCTION_INFO_V1(longtail_item_stats);
-
-/* Which arguments of the two forms of recommend are which. */
-typedef struct positions {
-    int k, method, strength, exclude_seen, candidates, exclude;
-} positions;
 
 static ltpg_model *open_recommender(FunctionCallInfo fcinfo)
 {
@@ -101,27 +100,27 @@ static void take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, in
     request->candidates = items;
 }
 
-/* What is known of the user: number, live features, and live history where it is needed. */
+/* What is known of the user, history included where it is needed. */
 static void take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
 {
-    ltpg_seen seen = {0};
-    Oid type = get_fn_expr_argtype(fcinfo->flinfo, 1);
-    Datum user = PG_GETARG_DATUM(1);
+    bool history = exclude_seen || request->method->uses_taste || model->bundle.model.algorithm->uses_history;
 
     request->subject.user = -1;
-    if (PG_ARGISNULL(1)) {
-        request->popularity_only = true;
-        return;
+    if (!PG_ARGISNULL(1))
+        request->subject =
+            ltpg_live_subject(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1), history);
+}
+
+/* The items of an anonymous session, as somebody's history. */
+static void take_basket(FunctionCallInfo fcinfo, ltpg_model *model, lt_request *request)
+{
+    request->subject.user = -1;
+    if (!PG_ARGISNULL(1)) {
+        int32 *items = items_argument(fcinfo, model, 1, "items", &request->subject.n_history);
+
+        request->subject.n_history = ltpg_unique_items(items, request->subject.n_history);
+        request->subject.history = items;
     }
-    request->subject.user = ltpg_model_user(model, user, type);
-    if (request->subject.user < 0) {
-        request->subject.features = ltpg_live_user(model, user, type);
-    }
-    if (exclude_seen || request->method->uses_taste || model->bundle.model.algorithm->uses_history)
-        seen = ltpg_live_seen(model, user, type);
-    request->subject.history = seen.item;
-    request->subject.n_history = seen.n;
-    request->popularity_only = !lt_recommender_knows(&model->recommender, &request->subject);
 }
 
 static void exclude(uint8 *excluded, const int32 *items, int64 n)
@@ -152,24 +151,44 @@ static void put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_li
     }
 }
 
-static Datum recommend(FunctionCallInfo fcinfo, positions at)
+/* The argument popularity_exponent; NULL is the model's own. */
+static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n)
+{
+    double exponent = PG_ARGISNULL(n) ? model->bundle.popularity_exponent : PG_GETARG_FLOAT8(n);
+
+    if (!(exponent >= 0 && exponent <= 10))
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("popularity_exponent must be from 0 to 10, not %g", exponent)));
+    return exponent;
+}
+
+/*
+ * A list for a user or a basket. Arguments: model, user or basket, k, then method or item_type, strength, exclude_seen
+ * or exclude_basket, candidates, exclude; behind them method (where item_type took its place) and popularity_exponent.
+ */
+static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
     ltpg_model *model = open_recommender(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, at.k), .popularity_exponent = model->bundle.popularity_exponent};
-    bool exclude_seen = PG_ARGISNULL(at.exclude_seen) || PG_GETARG_BOOL(at.exclude_seen);
+    lt_request request = {.k = k_argument(fcinfo, 2)};
+    bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
-    request.method = ltpg_method_argument(fcinfo, model, at.method, at.strength, &request.strength);
-    take_user(fcinfo, model, exclude_seen, &request);
+    request.method = ltpg_method_argument(fcinfo, model, typed ? 8 : 3, 4, &request.strength);
+    request.popularity_exponent = exponent_argument(fcinfo, model, typed ? 9 : 8);
+    if (basket)
+        take_basket(fcinfo, model, &request);
+    else
+        take_user(fcinfo, model, exclude_seen, &request);
+    request.popularity_only = !lt_recommender_knows(&model->recommender, &request.subject);
     if (exclude_seen)
         exclude(excluded, request.subject.history, request.subject.n_history);
-    take_candidates(fcinfo, model, at.candidates, &request);
-    if (!PG_ARGISNULL(at.exclude)) {
+    take_candidates(fcinfo, model, 6, &request);
+    if (!PG_ARGISNULL(7)) {
         int64 n;
-        int32 *items = items_argument(fcinfo, model, at.exclude, "exclude", &n);
+        int32 *items = items_argument(fcinfo, model, 7, "exclude", &n);
 
         exclude(excluded, items, n);
     }
@@ -179,28 +198,34 @@ static Datum recommend(FunctionCallInfo fcinfo, positions at)
     return (Datum)0;
 }
 
-/* recommend(model, user_id, k, method, strength, exclude_seen, candidates, exclude) */
 Datum longtail_recommend(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo,
-                     (positions){.k = 2, .method = 3, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
+    return recommend(fcinfo, false, false);
 }
 
-/* recommend(model, user_id, k, item_type, strength, exclude_seen, candidates, exclude, method) */
 Datum longtail_recommend_typed(PG_FUNCTION_ARGS)
 {
-    return recommend(fcinfo,
-                     (positions){.k = 2, .method = 8, .strength = 4, .exclude_seen = 5, .candidates = 6, .exclude = 7});
+    return recommend(fcinfo, false, true);
 }
 
-/* recommend_all(model, k, method, strength, exclude_seen) */
+Datum longtail_recommend_basket(PG_FUNCTION_ARGS)
+{
+    return recommend(fcinfo, true, false);
+}
+
+Datum longtail_recommend_basket_typed(PG_FUNCTION_ARGS)
+{
+    return recommend(fcinfo, true, true);
+}
+
+/* recommend_all(model, k, method, strength, exclude_seen, popularity_exponent) */
 Datum longtail_recommend_all(PG_FUNCTION_ARGS)
 {
     ltpg_model *model = open_recommender(fcinfo);
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 1), .popularity_exponent = model->bundle.popularity_exponent};
+    lt_request request = {.k = k_argument(fcinfo, 1), .popularity_exponent = exponent_argument(fcinfo, model, 5)};
     bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_pairs seen = ltpg_model_seen(env, model);
@@ -238,6 +263,32 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
             excluded[request.subject.history[i]] = 0;
         MemoryContextSwitchTo(old);
         MemoryContextReset(memory);
+    }
+    return (Datum)0;
+}
+
+/* similar_items(model, item_id, k) */
+Datum longtail_similar_items(PG_FUNCTION_ARGS)
+{
+    ltpg_model *model = open_recommender(fcinfo);
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    int k = k_argument(fcinfo, 2);
+    int32 item = PG_ARGISNULL(1) ? -1
+                                 : ltpg_model_item(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
+    lt_list list;
+
+    InitMaterializedSRF(fcinfo, 0);
+    if (item < 0)
+        return (Datum)0;
+    LTPG(env, lt_similar(env, &model->recommender, item, k, &list));
+    for (int64 i = 0; i < list.n; i++) {
+        Datum value[4] = {CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
+                          Float8GetDatum(list.score[i]), Int32GetDatum((int32)i + 1),
+                          CStringGetTextDatum(segment_of(model, list.item[i]))};
+        bool null[4] = {false};
+
+        tuplestore_putvalues(result->setResult, result->setDesc, value, null);
     }
     return (Datum)0;
 }

@@ -267,9 +267,9 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
                  errhint("Give popularity => an array of each item's number of interactions, or model => the name "
                          "of a trained model.")));
     if (!PG_ARGISNULL(USER_ID)) {
-        ltpg_seen seen = ltpg_live_seen(model, PG_GETARG_DATUM(USER_ID), get_fn_expr_argtype(fcinfo->flinfo, USER_ID));
+        lt_pairs seen = ltpg_live_seen(model, PG_GETARG_DATUM(USER_ID), get_fn_expr_argtype(fcinfo->flinfo, USER_ID));
 
-        lt_taste(&model->recommender.popularity, seen.item, seen.n, in.user_taste);
+        lt_taste(&model->recommender.popularity, seen.col, seen.start[1], in.user_taste);
     }
     LTPG(env, lt_alloc(env, &chosen, list.n, sizeof *chosen, "the reranked list"));
     LTPG(env, lt_alloc(env, &value, list.n, sizeof *value, "the reranked list"));

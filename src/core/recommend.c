@@ -114,6 +114,25 @@ lt_status lt_score_candidates(lt_env *env, const lt_recommender *r, const lt_req
     return LT_OK;
 }
 
+lt_status lt_score_item(lt_env *env, const lt_recommender *r, const lt_subject *subject, int32_t item, float *margin,
+                        bool *popular)
+{
+    const lt_algorithm *algorithm = r->bundle->model.algorithm;
+    bool ratings = r->bundle->label_kind == LT_LABEL_REAL && !algorithm->ranks_only;
+
+    *popular = false;
+    *margin = 0;
+    if (algorithm->ranks_only || algorithm->uses_history) {
+        if (item < 0)
+            return LT_OK;
+        *popular = !ratings && !lt_recommender_knows(r, subject);
+    }
+    if (!*popular)
+        return algorithm->score(env, &r->scorer, subject, &item, 1, margin);
+    *margin = r->popular[item];
+    return LT_OK;
+}
+
 lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_subject *subject, float *value)
 {
     lt_request q = {.subject = *subject, .popularity_only = !lt_recommender_knows(r, subject)};

@@ -48,6 +48,14 @@ typedef struct lt_list {
     double *base;  /* the model's prediction */
 } lt_list;
 
+/*
+ * The margin that a list for the subject has of one item. popular: it is popularity's, for nothing is known of them; so
+ * it is for algorithms that only rank or answer from histories, unless they predict ratings. 0 for an item these do not
+ * know (-1); of other algorithms, unknown users and items contribute nothing.
+ */
+lt_status lt_score_item(lt_env *env, const lt_recommender *r, const lt_subject *subject, int32_t item, float *margin,
+                        bool *popular);
+
 /* What orders the whole catalogue for somebody, value[0..I): margins, popularity taken out at the model's exponent. */
 lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_subject *subject, float *value);
 

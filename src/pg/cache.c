@@ -43,6 +43,8 @@ static ltpg_model *load(const ltpg_version *version, MemoryContext parent)
     model->version = *version;
     model->env = ltpg_env(memory, 0);
     model->definition = ltpg_catalog_definition(version->model_id, version->version);
+    model->duplicates = lt_combination_of(ltpg_options_text(model->definition->options, "duplicates", "auto"),
+                                          model->definition->label_column != NULL);
     bytes = ltpg_catalog_load(version, "model", &n);
     lt_reader_init(model->env, &reader, bytes, n);
     if (lt_bundle_read(&reader, &model->bundle) != LT_OK) {

@@ -10,6 +10,7 @@
 #include "longtail.h"
 
 #include "catalog.h"
+#include "duplicates.h"
 #include "executor/spi.h"
 #include "recommend.h"
 #include "source.h"
@@ -19,6 +20,7 @@ typedef struct ltpg_model {
     const ltpg_definition *definition;
     lt_bundle bundle;
     lt_recommender recommender;
+    lt_combination duplicates; /* how training combined rows of one pair */
     lt_env *env; /* everything of the model lives here */
     MemoryContext memory;
     int pins; /* statements using it; a pinned model is never dropped */
@@ -26,7 +28,7 @@ typedef struct ltpg_model {
     struct ltpg_model *next;
     /* live reads (live.c): prepared when first needed */
     SPIPlanPtr seen_plan, user_plan;
-    char *seen_relation, *user_relation; /* the names in the plans, in `memory` */
+    char *seen_query, *user_relation; /* what the plans were made for, in `memory` */
     Oid seen_user_type, user_key_type;
     ltpg_features user_features;
     /* how rows of the type last given to predict feed the features (api/predict.c) */
@@ -56,19 +58,18 @@ extern char *ltpg_model_column_name(lt_env *env, const ltpg_model *model, int32 
 
 /* Sorts item numbers and keeps each once; returns how many are left. */
 extern int64 ltpg_unique_items(int32 *items, int64 n);
-/* Items a user has, as numbers (ascending, each once, unknown ones left out). */
-typedef struct ltpg_seen {
-    int64 n;
-    int32 *item;
-} ltpg_seen;
-
-/* From the live source table, as the current role. */
-extern ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type);
+/*
+ * What a user has in the live source table, read as the current role: one row of pairs, with the weights, ratings and
+ * times that lt_dataset.seen would have of it. val and time are NULL where their column is gone.
+ */
+extern lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type);
 /*
  * The user's features from the live user_features relation, encoded; NULL when there is no such relation or no row.
  * Valid until the next call for this model.
  */
 extern const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type);
+/* What is known of a user: number, live features (of somebody unknown) and, when asked for, live history. */
+extern lt_subject ltpg_live_subject(ltpg_model *model, Datum user, Oid type, bool history);
 /* Training pairs of a version: what users had then. In env. */
 extern lt_pairs ltpg_model_seen(lt_env *env, const ltpg_model *model);
 

@@ -9,22 +9,17 @@
  */
 #include "cache.h"
 
+#include <float.h>
+#include <math.h>
+
 #include "ids.h"
 #include "lib/qunique.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
-/*
- * SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type; of the rows whose label is true
- * or 1 where a label is given: an item that was shown and left alone is not one that the user has.
- */
-static SPIPlanPtr prepare(const char *select, const char *relation, const char *column, Oid type, const char *label)
+static SPIPlanPtr prepare(const char *query, Oid type)
 {
-    const char *query = psprintf(
-        "SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1%s", select, relation, quote_identifier(column),
-        label == NULL ? ""
-                      : psprintf(" AND CAST(%s AS pg_catalog.int4) OPERATOR(pg_catalog.>) 0", quote_identifier(label)));
     SPIPlanPtr plan = SPI_prepare(query, 1, &type);
 
     if (plan == NULL || SPI_keepplan(plan) != 0)
@@ -32,10 +27,16 @@ static SPIPlanPtr prepare(const char *select, const char *relation, const char *
     return plan;
 }
 
-/* Forgets a plan that was made for another name of the relation or another type of its user column. */
-static void check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, const char *relation, Oid type)
+/* SELECT <select> FROM relation WHERE column = $1, the parameter of the column's type. */
+static char *query_of(const char *select, const char *relation, const char *column)
 {
-    if (*plan == NULL || (strcmp(made_for, relation) == 0 && made_type == type))
+    return psprintf("SELECT %s FROM %s WHERE %s OPERATOR(pg_catalog.=) $1", select, relation, quote_identifier(column));
+}
+
+/* Forgets a plan that was made for something else (a query, or a relation), or for another type of the user column. */
+static void check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, const char *now, Oid type)
+{
+    if (*plan == NULL || (strcmp(made_for, now) == 0 && made_type == type))
         return;
     SPI_freeplan(*plan);
     *plan = NULL;
@@ -83,41 +84,133 @@ static void check_id_column(const ltpg_model *model, const char *column, const c
                         errhint("Train the model again, or say exclude_seen => false.")));
 }
 
-ltpg_seen ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
+/* ---- what the user has ---- */
+
+static bool is_time_or_number(Oid type)
+{
+    return ltpg_is_time(type) || ltpg_is_number(type);
+}
+
+/* Columns that say more of a row than its item; number: in what is selected, 0: not there, or no longer of use. */
+typedef struct live_columns {
+    int label, weight, time;
+    int n;
+    StringInfoData select;
+} live_columns;
+
+static void add_column(live_columns *c, int *number, Oid source, const char *column, bool (*takes)(Oid))
+{
+    AttrNumber attribute = column == NULL ? 0 : get_attnum(source, column);
+
+    if (attribute <= 0 || !takes(getBaseType(get_atttype(source, attribute))))
+        return;
+    appendStringInfo(&c->select, ", %s", quote_identifier(column));
+    *number = ++c->n;
+}
+
+/*
+ * The query for what a user has, as the source is now. An item that was shown and left alone is not one of them; where
+ * labels of several rows are combined, that is known only when all of them are read.
+ */
+static const char *seen_query(const ltpg_model *model, const char *relation, live_columns *columns)
 {
     const ltpg_definition *d = model->definition;
-    MemoryContext caller = CurrentMemoryContext;
-    ltpg_seen seen = {0};
-    const char *relation;
+    lt_label_kind kind = model->bundle.label_kind;
+    bool shown = kind == LT_LABEL_BINARY && model->duplicates == LT_KEEP;
+    char *query;
+
+    memset(columns, 0, sizeof *columns);
+    initStringInfo(&columns->select);
+    appendStringInfoString(&columns->select, quote_identifier(d->item_column));
+    columns->n = 1;
+    if (kind != LT_LABEL_IMPLICIT && !shown)
+        add_column(columns, &columns->label, d->source, d->label_column, ltpg_is_number);
+    add_column(columns, &columns->weight, d->source, d->weight_column, ltpg_is_number);
+    add_column(columns, &columns->time, d->source, d->time_column, is_time_or_number);
+    query = query_of(columns->select.data, relation, d->user_column);
+    if (!shown)
+        return query;
+    return psprintf("%s AND CAST(%s AS pg_catalog.int4) OPERATOR(pg_catalog.>) 0", query,
+                    quote_identifier(d->label_column));
+}
+
+/* A number of the row, if its column is there; false for NULL and what is not finite: training takes no such row. */
+static bool live_number(HeapTuple row, TupleDesc type, int number, double most, double *out)
+{
+    bool is_null;
+    Datum value;
+
+    if (number == 0)
+        return true;
+    value = SPI_getbinval(row, type, number, &is_null);
+    return !is_null && ltpg_number(value, getBaseType(SPI_gettypeid(type, number)), out) && fabs(*out) <= most;
+}
+
+/* The rows just read, without those that training would not take. */
+static lt_events take_rows(const ltpg_model *model, const live_columns *columns)
+{
+    TupleDesc type = SPI_tuptable->tupdesc;
+    Oid item_type = SPI_gettypeid(type, 1);
+    uint64 n = Max(SPI_processed, 1);
+    lt_events rows = {.item = palloc_extended(n * sizeof *rows.item, MCXT_ALLOC_HUGE)};
+
+    if (columns->label > 0)
+        rows.label = palloc_extended(n * sizeof *rows.label, MCXT_ALLOC_HUGE);
+    if (columns->weight > 0)
+        rows.weight = palloc_extended(n * sizeof *rows.weight, MCXT_ALLOC_HUGE);
+    if (columns->time > 0)
+        rows.time = palloc_extended(n * sizeof *rows.time, MCXT_ALLOC_HUGE);
+    for (uint64 i = 0; i < SPI_processed; i++) {
+        HeapTuple row = SPI_tuptable->vals[i];
+        bool is_null;
+        Datum item = SPI_getbinval(row, type, 1, &is_null);
+        double label = 0, weight = 0, time = 0;
+
+        if (is_null || !live_number(row, type, columns->label, FLT_MAX, &label) ||
+            !live_number(row, type, columns->weight, FLT_MAX, &weight) || weight < 0 ||
+            !live_number(row, type, columns->time, DBL_MAX, &time))
+            continue;
+        rows.item[rows.n] = ltpg_model_item(model, item, item_type);
+        if (rows.label != NULL)
+            rows.label[rows.n] = (float)label;
+        if (rows.weight != NULL)
+            rows.weight[rows.n] = (float)weight;
+        if (rows.time != NULL)
+            rows.time[rows.n] = time;
+        rows.n++;
+    }
+    return rows;
+}
+
+lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
+{
+    const ltpg_definition *d = model->definition;
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    lt_events rows = {0};
+    live_columns columns;
+    lt_pairs seen;
+    const char *relation, *query;
     Oid user_type, item_type;
 
     SPI_connect();
     relation = ltpg_relation_name(d->source, "source of the model, from which seen items are read,");
     check_id_column(model, d->user_column, "user_column", model->bundle.user_id, &user_type);
     check_id_column(model, d->item_column, "item_column", model->bundle.item_id, &item_type);
-    check_plan(&model->seen_plan, model->seen_relation, model->seen_user_type, relation, user_type);
+    query = seen_query(model, relation, &columns);
+    check_plan(&model->seen_plan, model->seen_query, model->seen_user_type, query, user_type);
     if (model->seen_plan == NULL) {
-        model->seen_relation = MemoryContextStrdup(model->memory, relation);
+        model->seen_query = MemoryContextStrdup(model->memory, query);
         model->seen_user_type = user_type;
-        model->seen_plan = prepare(quote_identifier(d->item_column), relation, d->user_column, user_type,
-                                   model->bundle.label_kind == LT_LABEL_BINARY ? d->label_column : NULL);
+        model->seen_plan = prepare(query, user_type);
     }
-    if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0)) {
-        item_type = SPI_gettypeid(SPI_tuptable->tupdesc, 1);
-        seen.item = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * sizeof(int32));
-        for (uint64 i = 0; i < SPI_processed; i++) {
-            bool is_null;
-            Datum item = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 1, &is_null);
-            int32 number = is_null ? -1 : ltpg_model_item(model, item, item_type);
-
-            if (number >= 0)
-                seen.item[seen.n++] = number;
-        }
-        seen.n = ltpg_unique_items(seen.item, seen.n);
-    }
+    if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0))
+        rows = take_rows(model, &columns);
+    LTPG(env, lt_events_history(env, &rows, model->duplicates, model->bundle.label_kind, model->bundle.items.n, &seen));
     SPI_finish();
     return seen;
 }
+
+/* ---- the user's features ---- */
 
 /* Makes the plan for user_features as that relation is now. */
 static void prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_type)
@@ -128,7 +221,7 @@ static void prepare_user(ltpg_model *model, const char *relation, const char *ke
     model->user_relation = pstrdup(relation);
     MemoryContextSwitchTo(old);
     model->user_key_type = key_type;
-    model->user_plan = prepare(model->user_features.select + strlen(", "), relation, key, key_type, NULL);
+    model->user_plan = prepare(query_of(model->user_features.select + strlen(", "), relation, key), key_type);
 }
 
 /* Whether the columns that came are of the types that are going to be read. */
@@ -174,4 +267,18 @@ const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type)
     }
     SPI_finish();
     return found ? &encoder->row : NULL;
+}
+
+lt_subject ltpg_live_subject(ltpg_model *model, Datum user, Oid type, bool history)
+{
+    lt_subject subject = {.user = ltpg_model_user(model, user, type)};
+
+    if (subject.user < 0)
+        subject.features = ltpg_live_user(model, user, type);
+    if (history) {
+        lt_pairs seen = ltpg_live_seen(model, user, type);
+
+        lt_subject_take_history(&subject, &seen, 0);
+    }
+    return subject;
 }

@@ -57,5 +57,7 @@ extern const struct lt_algorithm *ltpg_algorithm(const char *name);
 /* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given
  * for an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */
 extern void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given);
+/* One text of an options object, without its table; `otherwise` when it is not there. */
+extern const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise);
 
 #endif

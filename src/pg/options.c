@@ -130,6 +130,16 @@ void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
     }
 }
 
+const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise)
+{
+    JsonbValue value;
+
+    if (getKeyJsonValueFromContainer((JsonbContainer *)&given->root, name, strlen(name), &value) == NULL ||
+        value.type != jbvString)
+        return otherwise;
+    return json_string(&value);
+}
+
 const lt_algorithm *ltpg_algorithm(const char *name)
 {
     const lt_algorithm *algorithm = lt_algorithm_find(name);

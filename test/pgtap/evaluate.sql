@@ -37,6 +37,7 @@ CREATE FUNCTION naive(m text, cut int, how text, much float8) RETURNS TABLE (met
     SELECT 'hit_rate', avg((hits > 0)::int) FROM per_user
     UNION ALL SELECT 'precision', avg(hits::float8 / cut) FROM per_user
     UNION ALL SELECT 'recall', avg(hits::float8 / relevant) FROM per_user
+    UNION ALL SELECT 'recall_capped', avg(hits::float8 / least(relevant, cut)) FROM per_user
     UNION ALL SELECT 'f1', avg(2.0 * hits / (cut + relevant)) FROM per_user
     UNION ALL SELECT 'ndcg', avg(coalesce(dcg, 0) / ideal) FROM per_user
     UNION ALL SELECT 'map', avg(coalesce(precisions, 0) / least(relevant, cut)) FROM per_user
