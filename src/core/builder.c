@@ -19,6 +19,7 @@ lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool fr
     b->bundle = bundle;
     b->frozen = frozen;
     b->pairs = lt_bundle_is_recommender(bundle);
+    b->own = -1;
     b->seed = (uint64_t)lt_option_int(options, "seed");
     LT_TRY(lt_dictionary_init(env, &b->unknown_users));
     return lt_dictionary_init(env, &b->unknown_items);
@@ -88,6 +89,24 @@ lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row)
     return LT_OK;
 }
 
+lt_status lt_builder_start_domain(lt_env *env, lt_builder *b)
+{
+    b->own = b->n;
+    if (b->has_weight)
+        return LT_OK;
+    b->has_weight = b->counted = true;
+    LT_TRY(lt_grow(env, &b->weight, &b->cap_weight, (size_t)b->n, sizeof(float), "the weights"));
+    for (int64_t i = 0; i < b->n; i++)
+        b->weight[i] = 1;
+    return LT_OK;
+}
+
+/* The rows of the source itself. */
+static int64_t own_rows(const lt_builder *b)
+{
+    return b->own < 0 ? b->n : b->own;
+}
+
 static lt_status renumber(lt_env *env, lt_dictionary *d, int32_t *numbers, int64_t n, int32_t **map)
 {
     int32_t dropped;
@@ -114,7 +133,7 @@ static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *
     LT_TRY(lt_alloc(env, &at, (size_t)range + 1, sizeof *at, "sorting rows"));
     LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "sorting rows"));
     for (int64_t i = 0; i < n; i++)
-        at[key[i] - lowest + 1]++;
+        at[key[order[i]] - lowest + 1]++;
     for (int64_t i = 1; i <= range; i++)
         at[i] += at[i - 1]; /* at[k - lowest] becomes where key k starts */
     for (int64_t i = 0; i < n; i++) {
@@ -167,21 +186,22 @@ static lt_status kth_smallest(lt_env *env, double *v, int64_t n, int64_t k, doub
  */
 static lt_status split_by_time(lt_env *env, const lt_builder *b, double fraction, int32_t *held_out)
 {
-    int64_t trained = (int64_t)floor((1 - fraction) * (double)b->n + 1e-9); /* 0.1 * 20 is meant to be 2 */
+    int64_t n = own_rows(b);
+    int64_t trained = (int64_t)floor((1 - fraction) * (double)n + 1e-9); /* 0.1 * 20 is meant to be 2 */
     int64_t later = 0, not_before = 0;
     double *sorted, cut;
     bool with_cut;
 
     trained = trained < 1 ? 1 : trained;
-    LT_TRY(lt_alloc(env, &sorted, (size_t)b->n, sizeof *sorted, "the split by time"));
-    memcpy(sorted, b->time, (size_t)b->n * sizeof *sorted);
-    LT_TRY(kth_smallest(env, sorted, b->n, trained - 1, &cut));
+    LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "the split by time"));
+    memcpy(sorted, b->time, (size_t)n * sizeof *sorted);
+    LT_TRY(kth_smallest(env, sorted, n, trained - 1, &cut));
     lt_free(env, sorted);
-    for (int64_t i = 0; i < b->n; i++) {
+    for (int64_t i = 0; i < n; i++) {
         later += b->time[i] > cut;
         not_before += b->time[i] >= cut;
     }
-    with_cut = not_before < b->n && not_before - (b->n - trained) < b->n - trained - later;
+    with_cut = not_before < n && not_before - (n - trained) < n - trained - later;
     for (int64_t i = 0; i < b->n; i++)
         held_out[i] = b->time[i] > cut || (with_cut && b->time[i] == cut);
     return LT_OK;
@@ -194,7 +214,7 @@ static lt_status split_rows(lt_env *env, const lt_builder *b, const lt_options *
     bool by_time = lt_option_is(options, "split", "time") || (lt_option_is(options, "split", "auto") && b->has_time);
     int64_t n_held_out = 0;
 
-    if (lt_option_is(options, "split", "none") || fraction == 0 || b->n < 2)
+    if (lt_option_is(options, "split", "none") || fraction == 0 || own_rows(b) < 2)
         return LT_OK;
     if (by_time && !b->has_time) {
         lt_fail(env, LT_INVALID, "a split by time needs a time column");
@@ -202,45 +222,51 @@ static lt_status split_rows(lt_env *env, const lt_builder *b, const lt_options *
     }
     if (by_time)
         return split_by_time(env, b, fraction, held_out);
-    for (int64_t i = 0; i < b->n; i++)
-        n_held_out += held_out[i] = b->lot[i] < (float)fraction;
-    if (n_held_out == b->n)
+    for (int64_t i = 0; i < b->n; i++) {
+        held_out[i] = b->lot[i] < (float)fraction;
+        n_held_out += held_out[i] && i < own_rows(b);
+    }
+    if (n_held_out == own_rows(b))
         memset(held_out, 0, (size_t)b->n * sizeof *held_out);
     return LT_OK;
 }
 
-/* The end of the run of rows that are combined with order[from]. */
-static int64_t run_end(const lt_builder *b, const int32_t *order, const int32_t *held_out, int64_t from)
+/* The end of the run of rows that are combined with order[from], of order[0..n). */
+static int64_t run_end(const lt_builder *b, const int32_t *order, int64_t n, const int32_t *held_out, int64_t from)
 {
     int32_t first = order[from];
     int64_t to = from + 1;
 
-    while (to < b->n && b->user[order[to]] == b->user[first] && b->item[order[to]] == b->item[first] &&
+    while (to < n && b->user[order[to]] == b->user[first] && b->item[order[to]] == b->item[first] &&
            held_out[order[to]] == held_out[first])
         to++;
     return to;
 }
 
-/* Combines in place: order[0..result) are the rows that stay, their label and weight the combined ones. */
+/* Combines order[0..*n) in place: order[0..*n) are then the rows that stay, label and weight the combined ones. */
 static lt_status combine_rows(lt_env *env, lt_builder *b, lt_combination how, int32_t *order, const int32_t *held_out,
-                              int64_t *n_kept)
+                              int64_t *n)
 {
+    lt_combination weights =
+        b->counted ? LT_MAX : how; /* what is bought again weighs no more for another source's sake */
     int64_t kept = 0;
 
-    for (int64_t from = 0, to, runs = 0; from < b->n; from = to, runs++) {
+    for (int64_t from = 0, to, runs = 0; from < *n; from = to, runs++) {
         int32_t last;
 
         if (runs % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        to = run_end(b, order, held_out, from);
+        to = run_end(b, order, *n, held_out, from);
         last = lt_last_row(b->has_time ? b->time : NULL, order, from, to);
         if (b->has_label)
             b->label[last] = lt_combine(how, b->label, order, from, to, last);
         if (b->has_weight)
-            b->weight[last] = lt_combine(how, b->weight, order, from, to, last);
+            b->weight[last] = lt_combine(weights, b->weight, order, from, to, last);
+        for (int64_t i = from; b->domain != NULL && i < to; i++)
+            b->domain[last] &= b->domain[order[i]];
         order[kept++] = last;
     }
-    *n_kept = kept;
+    *n = kept;
     return LT_OK;
 }
 
@@ -259,6 +285,8 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
         LT_TRY(lt_alloc(env, &out->weight, (size_t)n, sizeof(float), "the weights"));
     if (b->has_time && b->pairs)
         LT_TRY(lt_alloc(env, &out->time, (size_t)n, sizeof(double), "the times"));
+    if (b->domain != NULL)
+        LT_TRY(lt_alloc(env, &out->domain, (size_t)n, 1, "the sources of rows"));
     for (int64_t i = 0; i < n; i++) {
         int32_t row = order[first + i];
 
@@ -273,6 +301,8 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const int32_t *
             out->weight[i] = b->weight[row];
         if (out->time != NULL)
             out->time[i] = b->time[row];
+        if (out->domain != NULL)
+            out->domain[i] = b->domain[row];
     }
     return LT_OK;
 }
@@ -325,19 +355,20 @@ static void put_pair(lt_pairs *seen, int64_t at, const lt_examples *ex, int64_t 
         seen->time[at] = ex->time[i];
 }
 
-/* The next example from `at` on that says a user has an item. */
-static int64_t next_had(const lt_examples *ex, int64_t at, bool ratings)
+/* The next example from `at` on that says a user has an item; own: another source's do not count. */
+static int64_t next_had(const lt_examples *ex, int64_t at, bool ratings, bool own)
 {
-    while (at < ex->n && (ex->user[at] < 0 || ex->item[at] < 0 || (!ratings && ex->label[at] <= 0)))
+    while (at < ex->n && (ex->user[at] < 0 || ex->item[at] < 0 || (!ratings && ex->label[at] <= 0) ||
+                          (own && ex->domain != NULL && ex->domain[at])))
         at++;
     return at;
 }
 
 /* What the rows of all parts say that users have; each part is in order of user, then item. */
-static lt_status collect(lt_env *env, const lt_dataset *d, const lt_examples *const part[2], lt_pairs *seen)
+static lt_status collect(lt_env *env, const lt_dataset *d, const lt_examples *const part[2], bool own, lt_pairs *seen)
 {
     bool ratings = d->label_kind == LT_LABEL_REAL;
-    int64_t at[2] = {next_had(part[0], 0, ratings), next_had(part[1], 0, ratings)};
+    int64_t at[2] = {next_had(part[0], 0, ratings, own), next_had(part[1], 0, ratings, own)};
     size_t most = (size_t)(part[0]->n + part[1]->n);
     int32_t user = 0;
     int64_t n = 0;
@@ -371,7 +402,7 @@ static lt_status collect(lt_env *env, const lt_dataset *d, const lt_examples *co
             add_to_pair(seen, n - 1, ex, i, ratings);
         else
             put_pair(seen, n++, ex, i, ratings);
-        at[from] = next_had(ex, i + 1, ratings);
+        at[from] = next_had(ex, i + 1, ratings, own);
     }
     while (user < seen->rows)
         seen->start[++user] = n;
@@ -380,19 +411,22 @@ static lt_status collect(lt_env *env, const lt_dataset *d, const lt_examples *co
 
 lt_status lt_builder_all_seen(lt_env *env, const lt_dataset *d, lt_pairs *out)
 {
-    return collect(env, d, (const lt_examples *const[2]){&d->train, &d->validation}, out);
+    return collect(env, d, (const lt_examples *const[2]){&d->train, &d->validation}, true, out);
 }
 
-/* lt_dataset.seen and item_count. */
+/* lt_dataset.seen, had and item_count. */
 static lt_status collect_seen(lt_env *env, lt_dataset *d)
 {
+    bool ratings = d->label_kind == LT_LABEL_REAL;
     static const lt_examples none;
     const lt_examples *ex = &d->train;
 
-    LT_TRY(collect(env, d, (const lt_examples *const[2]){ex, &none}, &d->seen));
+    LT_TRY(collect(env, d, (const lt_examples *const[2]){ex, &none}, false, &d->seen));
+    d->had = d->seen;
+    if (ex->domain != NULL)
+        LT_TRY(collect(env, d, (const lt_examples *const[2]){ex, &none}, true, &d->had));
     LT_TRY(lt_alloc(env, &d->item_count, (size_t)d->design.items, sizeof(double), "the items' counts"));
-    for (int64_t i = next_had(ex, 0, d->label_kind == LT_LABEL_REAL); i < ex->n;
-         i = next_had(ex, i + 1, d->label_kind == LT_LABEL_REAL))
+    for (int64_t i = next_had(ex, 0, ratings, true); i < ex->n; i = next_had(ex, i + 1, ratings, true))
         d->item_count[ex->item[i]]++;
     return LT_OK;
 }
@@ -435,24 +469,44 @@ static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *option
     }
 }
 
+/* order[0..result): all rows but those of another source that are held out. */
+static int64_t take_rows(const lt_builder *b, const int32_t *held_out, int32_t *order)
+{
+    int64_t n = 0;
+
+    for (int64_t i = 0; i < b->n; i++)
+        if (i < own_rows(b) || !held_out[i])
+            order[n++] = (int32_t)i;
+    return n;
+}
+
+static lt_status mark_domain(lt_env *env, lt_builder *b)
+{
+    if (own_rows(b) == b->n)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &b->domain, (size_t)b->n, 1, "the sources of rows"));
+    memset(b->domain + b->own, 1, (size_t)(b->n - b->own));
+    return LT_OK;
+}
+
 lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out)
 {
     lt_bundle *bundle = b->bundle;
     lt_combination how = lt_combination_of(lt_option_text(options, "duplicates"), b->has_label);
     int32_t *order, *held_out;
-    int64_t kept = b->n, trained = 0;
+    int64_t kept, trained = 0;
 
     memset(out, 0, sizeof *out);
     LT_TRY(lt_alloc(env, &order, (size_t)b->n, sizeof *order, "the order of rows"));
     LT_TRY(lt_alloc(env, &held_out, (size_t)b->n, sizeof *held_out, "the split"));
-    for (int64_t i = 0; i < b->n; i++)
-        order[i] = (int32_t)i;
     LT_TRY(split_rows(env, b, options, held_out));
+    LT_TRY(mark_domain(env, b));
+    kept = take_rows(b, held_out, order);
     if (b->pairs) {
-        LT_TRY(sort_by(env, order, b->n, b->item, -b->unknown_items.n, bundle->items.n));
-        LT_TRY(sort_by(env, order, b->n, b->user, -b->unknown_users.n, bundle->users.n));
+        LT_TRY(sort_by(env, order, kept, b->item, -b->unknown_items.n, bundle->items.n));
+        LT_TRY(sort_by(env, order, kept, b->user, -b->unknown_users.n, bundle->users.n));
     }
-    LT_TRY(sort_by(env, order, b->n, held_out, 0, 2));
+    LT_TRY(sort_by(env, order, kept, held_out, 0, 2));
     if (b->pairs && how != LT_KEEP)
         LT_TRY(combine_rows(env, b, how, order, held_out, &kept));
     out->label_kind = b->frozen ? bundle->label_kind : label_kind_of(b, order, kept);

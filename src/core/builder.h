@@ -21,6 +21,9 @@ typedef struct lt_builder {
     int32_t *user, *item;
     float *label, *weight, *lot; /* lot: a number in [0, 1) that decides a random split */
     double *time;
+    int64_t own;     /* rows of the source itself: those behind them are of another one; -1 while it is read */
+    bool counted;    /* weights are 1 for the source's own rows */
+    uint8_t *domain; /* n: rows, or combined rows, of the other source alone; NULL: none */
     size_t cap_user, cap_item, cap_label, cap_weight, cap_time, cap_lot;
     lt_table_builder rows;                      /* frozen: encoded row features */
     lt_dictionary unknown_users, unknown_items; /* frozen */
@@ -38,6 +41,12 @@ lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool fr
 lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row);
 
 /*
+ * Fitting only: rows from here on are of another source, and only ever trained on. Those the split would hold out are
+ * left out. Without a weight column the source's own rows have weight 1, repeated ones too.
+ */
+lt_status lt_builder_start_domain(lt_env *env, lt_builder *b);
+
+/*
  * Fitting only, after the last row: sorts ids and renumbers. Items may be added to the dictionary (items of
  * item_features nobody bought) before this; the maps give each provisional number's final one.
  */
@@ -50,7 +59,7 @@ lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, 
  */
 lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *options, lt_dataset *out);
 
-/* As lt_dataset.seen, of the validation part as well. */
+/* As lt_dataset.had, of the validation part as well. */
 lt_status lt_builder_all_seen(lt_env *env, const lt_dataset *d, lt_pairs *out);
 
 #endif

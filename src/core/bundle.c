@@ -223,6 +223,7 @@ void lt_bundle_write(lt_writer *w, const lt_bundle *b)
         lt_table_write(w, &b->user);
         lt_table_write(w, &b->item);
         lt_write_f64s(w, b->item_count, b->items.n);
+        lt_write_bytes(w, b->hidden, b->hidden == NULL ? 0 : b->items.n);
     }
     lt_model_write(w, &b->model);
 }
@@ -247,7 +248,7 @@ static bool table_fits(const lt_table *t, const lt_encoder *e, int32_t n)
 /* The parts that only a recommender has. */
 static lt_status read_sides(lt_reader *r, lt_bundle *b)
 {
-    int64_t n_counts;
+    int64_t n_counts, n_hidden;
 
     LT_TRY(lt_dictionary_read(r, &b->users));
     LT_TRY(lt_dictionary_read(r, &b->items));
@@ -256,14 +257,20 @@ static lt_status read_sides(lt_reader *r, lt_bundle *b)
     LT_TRY(lt_table_read(r, &b->user));
     LT_TRY(lt_table_read(r, &b->item));
     b->item_count = lt_read_f64s(r, &n_counts);
+    b->hidden = (uint8_t *)lt_read_bytes(r, &n_hidden);
+    if (n_hidden == 0)
+        b->hidden = NULL;
     if (r->status != LT_OK)
         return r->status;
     if (!table_fits(&b->user, &b->user_encoder, b->users.n) || !table_fits(&b->item, &b->item_encoder, b->items.n) ||
-        n_counts != b->items.n)
+        n_counts != b->items.n || (n_hidden != 0 && n_hidden != b->items.n))
         lt_reader_corrupt(r, "users, items and their features do not fit together");
     for (int64_t i = 0; r->status == LT_OK && i < n_counts; i++)
         if (!(b->item_count[i] >= 0) || isinf(b->item_count[i]))
             lt_reader_corrupt(r, "an item's count is out of range");
+    for (int64_t i = 0; r->status == LT_OK && i < n_hidden; i++)
+        if (b->hidden[i] > 1)
+            lt_reader_corrupt(r, "a hidden item is out of range");
     return r->status;
 }
 

@@ -21,7 +21,8 @@ typedef struct lt_bundle {
     lt_dictionary users, items;
     lt_encoder row_encoder, user_encoder, item_encoder;
     lt_table user, item; /* encoded features of known users and items */
-    double *item_count;  /* I: interactions in training */
+    double *item_count;  /* I: interactions in training, of the source's own */
+    uint8_t *hidden;     /* I: items that only another source has (option domain): never recommended; NULL: none */
     double head_share, tail_share;
     double popularity_exponent; /* of the base score */
     const char *rerank;         /* the default method and strength */

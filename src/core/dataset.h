@@ -63,8 +63,9 @@ typedef struct lt_examples {
     int64_t row_first;
     int32_t *row, *user, *item;
     float *label, *weight;
-    float *offset; /* added to the margin while training only: the sampling correction */
-    double *time;  /* unix seconds, or the number a time column had; NULL: there is none */
+    float *offset;   /* added to the margin while training only: the sampling correction */
+    double *time;    /* unix seconds, or the number a time column had; NULL: there is none */
+    uint8_t *domain; /* 1: of another source, added to training; NULL: none is */
 } lt_examples;
 
 /* Compressed rows: row r's columns are col[start[r] .. start[r+1]), ascending. */
@@ -101,11 +102,13 @@ typedef struct lt_dataset {
      * weights (NULL without weights), if REAL its latest label; time: its latest (NULL without a time column).
      */
     lt_pairs seen;
-    lt_pairs social;                 /* U x U: edges between users and their weights; rows = 0: none were given */
+    lt_pairs had;    /* the same without what another source added: what is known of users when they are served */
+    lt_pairs social; /* U x U: edges between users and their weights; rows = 0: none were given */
     const lt_dictionary *user_ids, *item_ids; /* of a recommender */
-    int n_bases;                     /* stored versions that option base or models named */
+    int n_bases;                              /* stored versions that option base or models named */
     const struct lt_bundle *const *base;
-    double *item_count;            /* I: interactions in the training part; NULL when there are no items */
+    double
+        *item_count; /* I: interactions in the training part, another source's left out; NULL when there are no items */
     /* The validation metric of a model as it stands after an epoch, for the training log; NULL: not measured. */
     lt_status (*measure)(lt_env *env, void *context, const struct lt_model *model, double *value);
     void *measure_context;

@@ -66,3 +66,21 @@ lt_status lt_popularity_build(lt_env *env, const double *count, int32_t items, d
     lt_free(env, order);
     return LT_OK;
 }
+
+lt_status lt_popularity_hide(lt_env *env, lt_popularity *p, const uint8_t *hidden)
+{
+    int32_t *order, next = 1;
+
+    p->hidden = hidden;
+    if (hidden == NULL)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &order, (size_t)p->items, sizeof *order, "popularity ranks"));
+    for (int32_t i = 0; i < p->items; i++)
+        order[p->rank[i] - 1] = i;
+    for (int last = 0; last < 2; last++)
+        for (int32_t r = 0; r < p->items; r++)
+            if (hidden[order[r]] == last)
+                p->rank[order[r]] = next++;
+    lt_free(env, order);
+    return LT_OK;
+}

@@ -10,12 +10,13 @@ typedef enum lt_segment { LT_HEAD, LT_MID, LT_TAIL } lt_segment; /* in this orde
 extern const char *const lt_segment_names[3];
 
 typedef struct lt_popularity {
-    int32_t items;    /* I */
-    double *count;    /* I: interactions */
-    int32_t *rank;    /* I: 1 is the most popular; ties by item number */
-    uint8_t *segment; /* I: lt_segment */
-    double *novelty;  /* I: self-information in bits */
-    double total;     /* interactions of all items */
+    int32_t items;         /* I */
+    double *count;         /* I: interactions */
+    int32_t *rank;         /* I: 1 is the most popular; ties by item number */
+    uint8_t *segment;      /* I: lt_segment */
+    double *novelty;       /* I: self-information in bits */
+    double total;          /* interactions of all items */
+    const uint8_t *hidden; /* I: not part of the catalogue; NULL: all are. Measures of the catalogue leave them out */
 } lt_popularity;
 
 /*
@@ -26,5 +27,7 @@ typedef struct lt_popularity {
  */
 lt_status lt_popularity_build(lt_env *env, const double *count, int32_t items, double head_share, double tail_share,
                               lt_popularity *out);
+/* Marks items, which have no interactions, as hidden: ranks are then those of the others, and theirs come behind. */
+lt_status lt_popularity_hide(lt_env *env, lt_popularity *p, const uint8_t *hidden);
 
 #endif

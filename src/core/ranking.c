@@ -13,9 +13,8 @@
 #include <string.h>
 
 const char *const lt_measure_names[LT_MEASURES] = {
-    "hit_rate", "precision", "recall", "recall_capped", "f1",  "ndcg",
-    "map",      "mrr",       "auc",    "arp",           "aplt", "tail_coverage",
-    "catalogue_coverage",    "gini",   "novelty",
+    "hit_rate", "precision", "recall",        "recall_capped",      "f1",   "ndcg",    "map", "mrr", "auc",
+    "arp",      "aplt",      "tail_coverage", "catalogue_coverage", "gini", "novelty",
 };
 
 lt_status lt_ranking_init(lt_env *env, lt_ranking_metrics *m, const int *k, int n_k, const lt_popularity *popularity)
@@ -81,10 +80,11 @@ static void add_accuracy(double *sum, int k, const int32_t *items, int64_t n, co
         ideal += discount(r);
     precision = (double)hits / k;
     recall = (double)hits / (double)n_relevant;
-    sum[LT_HIT_RATE] += 1;                                       /* share of users with a hit */
-    sum[LT_PRECISION] += precision;                              /* h / k */
-    sum[LT_RECALL] += recall;                                    /* h / |R| */
-    /* h / min(k, |R|): recall as Liang et al., "Variational autoencoders for collaborative filtering", 2018, define it */
+    sum[LT_HIT_RATE] += 1;          /* share of users with a hit */
+    sum[LT_PRECISION] += precision; /* h / k */
+    sum[LT_RECALL] += recall;       /* h / |R| */
+    /* h / min(k, |R|): recall as Liang et al., "Variational autoencoders for collaborative filtering", 2018, define it
+     */
     sum[LT_RECALL_CAPPED] += (double)hits / (double)possible;
     sum[LT_F1] += 2 * precision * recall / (precision + recall); /* the two's harmonic mean, of each user */
     sum[LT_NDCG] += dcg / ideal; /* sum over hits of 1/log2(r+1), over that of the best list: min(k, |R|) hits first */
@@ -148,12 +148,29 @@ static double coverage(const lt_popularity *p, const double *exposure, bool tail
     int64_t shown = 0, there = 0;
 
     for (int32_t i = 0; i < p->items; i++) {
-        if (tail_only && p->segment[i] != LT_TAIL)
+        if ((tail_only && p->segment[i] != LT_TAIL) || (p->hidden != NULL && p->hidden[i]))
             continue;
         there++;
         shown += exposure[i] > 0;
     }
     return ratio((double)shown, (double)there);
+}
+
+/* Of the exposure of the catalogue's items. */
+static lt_status gini(lt_env *env, const lt_popularity *p, const double *exposure, double *out)
+{
+    double *of;
+    int32_t n = 0;
+
+    if (p->hidden == NULL)
+        return lt_gini(env, exposure, p->items, out);
+    LT_TRY(lt_alloc(env, &of, (size_t)p->items, sizeof *of, "the items' exposure"));
+    for (int32_t i = 0; i < p->items; i++)
+        if (!p->hidden[i])
+            of[n++] = exposure[i];
+    LT_TRY(lt_gini(env, of, n, out));
+    lt_free(env, of);
+    return LT_OK;
 }
 
 lt_status lt_ranking_value(lt_env *env, const lt_ranking_metrics *m, lt_measure measure, int j, double *out)
@@ -186,7 +203,7 @@ lt_status lt_ranking_value(lt_env *env, const lt_ranking_metrics *m, lt_measure 
         return LT_OK;
     /* Of exposure over the whole catalogue: an item never shown has an exposure of 0. */
     case LT_GINI:
-        return lt_gini(env, exposure, m->popularity->items, out);
+        return gini(env, m->popularity, exposure, out);
     /*
      * The rest are sums over users. APLT, the average percentage of long-tail items: |L in tail| / |L|, 0 for an empty
      * list (Abdollahpouri, Burke and Mobasher, "Controlling popularity bias in learning-to-rank recommendation", 2017).

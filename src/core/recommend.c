@@ -37,14 +37,13 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
 
     memset(r, 0, sizeof *r);
     r->bundle = bundle;
-    r->scorer = (lt_scorer){.model = &bundle->model,
-                            .user = &bundle->user,
-                            .item = &bundle->item,
-                            .item_count = bundle->item_count};
+    r->scorer = (lt_scorer){
+        .model = &bundle->model, .user = &bundle->user, .item = &bundle->item, .item_count = bundle->item_count};
     if (!lt_bundle_is_recommender(bundle))
         return LT_OK;
     LT_TRY(lt_popularity_build(env, bundle->item_count, bundle->items.n, bundle->head_share, bundle->tail_share,
                                &r->popularity));
+    LT_TRY(lt_popularity_hide(env, &r->popularity, bundle->hidden));
     LT_TRY(lt_alloc(env, &r->log_count, (size_t)p->items, sizeof *r->log_count, "the items' popularity"));
     LT_TRY(lt_alloc(env, &r->popular, (size_t)p->items, sizeof *r->popular, "the items' popularity"));
     for (int32_t i = 0; i < p->items; i++) {
@@ -232,6 +231,7 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
     double exponent = q->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
     int64_t k = q->k < n ? q->k : n;
     int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
+    const uint8_t *hidden = r->bundle->hidden;
     float *ordering, *value;
     uint8_t *excluded = NULL;
     int32_t *best;
@@ -244,10 +244,13 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
     LT_TRY(lt_alloc(env, &out->item, (size_t)pool, sizeof *out->item, "the list"));
     LT_TRY(lt_alloc(env, &out->score, (size_t)pool, sizeof *out->score, "the list"));
     LT_TRY(lt_alloc(env, &out->base, (size_t)pool, sizeof *out->base, "the list"));
-    if (q->excluded != NULL && q->candidates != NULL) {
+    if (hidden != NULL || (q->excluded != NULL && q->candidates != NULL)) {
         LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
-        for (int64_t i = 0; i < n; i++)
-            excluded[i] = q->excluded[q->candidates[i]];
+        for (int64_t i = 0; i < n; i++) {
+            int32_t item = lt_item_at(q->candidates, i);
+
+            excluded[i] = (q->excluded != NULL && q->excluded[item]) || (hidden != NULL && hidden[item]);
+        }
     }
     for (int64_t i = 0; i < n; i++)
         ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), exponent);

@@ -82,6 +82,7 @@ typedef struct lt_test {
     const lt_pairs *seen;        /* by bundle user: their histories, whose items are not ranked; NULL: none */
     bool ranks_seen;             /* they are ranked all the same */
     const lt_pairs *candidates;  /* by row: the only items ranked, relevant ones included; NULL: the whole catalogue */
+    const uint8_t *hidden;       /* I: items that are no negatives; NULL: none */
     bool lists_only;             /* no AUC, which takes as long as a linear model's lists */
     const lt_table *strangers;   /* features of unknown users; NULL: none have any */
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */
@@ -99,6 +100,9 @@ lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negativ
  */
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
                               lt_ranking_metrics *m);
+/* The same in n_how ways at once, how[i] into m[i]; users are scored once for all of them. */
+lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
+                               int n_how, lt_ranking_metrics *m);
 
 /*
  * The validation metric of r on data->validation, where data is encoded with r's bundle. *metric names it; NULL is
@@ -106,6 +110,15 @@ lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_tes
  */
 lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
                       const char **metric, double *value);
+/*
+ * The same at each of n popularity exponents in place of the bundle's, and the share of tail items in the lists of 10
+ * (APLT) where the metric is of lists, else NaN.  Users are scored once for all exponents.
+ */
+typedef struct lt_validation {
+    double value, aplt;
+} lt_validation;
+lt_status lt_validate_exponents(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                                const double *exponent, int n, const char **metric, lt_validation *out);
 /*
  * lt_dataset.measure: the same of a model in training, except that ndcg and recall are of 300 users at most, those of
  * the lowest lots, so that an epoch's figure costs little beside the epoch.  NaN as well when memory does not suffice:

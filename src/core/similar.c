@@ -87,6 +87,8 @@ lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t
         lt_fail(env, LT_UNSUPPORTED, "algorithm \"%s\" does not learn how similar items are", algorithm->name);
         return lt_fail_hint(env, "These do: %s. With item_features every algorithm compares items by them.", names);
     }
+    for (int64_t i = 0; i < n && r->bundle->hidden != NULL; i++)
+        excluded[i] = r->bundle->hidden[i];
     excluded[item] = 1;
     out->n = lt_best(r, NULL, score, excluded, n, k, out->item, value);
     for (int64_t i = 0; i < out->n; i++)

@@ -94,49 +94,80 @@ static lt_request request_of(const lt_recommender *r, const lt_test *test, int32
     return q;
 }
 
-lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
-                              lt_ranking_metrics *m)
+static int64_t longest_list(const lt_ranking_metrics *m)
 {
-    size_t items = (size_t)r->bundle->items.n;
-    uint8_t *excluded;
-    float *margin, *positive;
-    double auc;
-    int k = 0;
+    int64_t k = 0;
 
     for (int j = 0; j < m->n_k; j++)
         k = m->k[j] > k ? m->k[j] : k;
+    return k;
+}
+
+/* The AUC of a request's ranking, into m. scratch: two times as many as there are items. */
+static lt_status add_auc(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, float *scratch,
+                         uint8_t *excluded, const int32_t *relevant, int64_t n_relevant, lt_ranking_metrics *m)
+{
+    int64_t n = lt_candidates_of(r, q);
+    double auc;
+
+    for (int64_t i = 0; i < n; i++) {
+        int32_t item = lt_item_at(q->candidates, i);
+
+        scratch[i] = lt_adjusted(r, margin[i], item, q->popularity_exponent);
+    }
+    LT_TRY(ranking_auc(env, q, n, scratch, excluded, relevant, n_relevant, scratch + r->bundle->items.n, &auc));
+    lt_ranking_add_auc(m, auc);
+    return LT_OK;
+}
+
+lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
+                               int n_how, lt_ranking_metrics *m)
+{
+    size_t items = (size_t)r->bundle->items.n;
+    uint8_t *excluded;
+    float *margin, *scratch;
+
     LT_TRY(lt_alloc(env, &excluded, items, 1, "the exclusions"));
-    LT_TRY(lt_alloc(env, &positive, items, sizeof *positive, "the scores"));
+    LT_TRY(lt_alloc(env, &scratch, items, 2 * sizeof *scratch, "the scores"));
     LT_TRY(lt_alloc(env, &margin, items, sizeof *margin, "the scores"));
+    for (int32_t i = 0; i < r->bundle->items.n && r->bundle->hidden != NULL; i++)
+        excluded[i] = r->bundle->hidden[i];
     for (int32_t row = 0; row < test->relevant.rows; row++) {
         const int32_t *relevant = test->relevant.col + test->relevant.start[row];
-        int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row], start[2], n;
+        int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row], start[2];
         lt_table features;
         lt_request q = request_of(r, test, row, how, &features, start);
-        lt_list list;
 
         LT_TRY(lt_poll(env));
-        q.excluded = excluded;
-        q.k = k;
-        n = lt_candidates_of(r, &q);
         if (!test->ranks_seen)
             mark_all(excluded, q.subject.history, q.subject.n_history, 1);
         LT_TRY(lt_score_candidates(env, r, &q, margin));
-        LT_TRY(lt_choose(env, r, &q, margin, &list));
-        lt_ranking_add(m, list.item, list.n, relevant, n_relevant);
-        free_list(env, &list);
-        if (!test->lists_only) {
-            for (int64_t i = 0; i < n; i++)
-                margin[i] = lt_adjusted(r, margin[i], lt_item_at(q.candidates, i), how->popularity_exponent);
-            LT_TRY(ranking_auc(env, &q, n, margin, excluded, relevant, n_relevant, positive, &auc));
-            lt_ranking_add_auc(m, auc);
+        for (int h = 0; h < n_how; h++) {
+            lt_list list;
+
+            q = request_of(r, test, row, &how[h], &features, start);
+            q.excluded = excluded;
+            q.k = longest_list(&m[h]);
+            LT_TRY(lt_choose(env, r, &q, margin, &list));
+            lt_ranking_add(&m[h], list.item, list.n, relevant, n_relevant);
+            free_list(env, &list);
+            if (!test->lists_only)
+                LT_TRY(add_auc(env, r, &q, margin, scratch, excluded, relevant, n_relevant, &m[h]));
         }
         mark_all(excluded, q.subject.history, q.subject.n_history, 0);
+        for (int64_t i = 0; i < q.subject.n_history && r->bundle->hidden != NULL; i++)
+            excluded[q.subject.history[i]] = r->bundle->hidden[q.subject.history[i]];
     }
     lt_free(env, margin);
-    lt_free(env, positive);
+    lt_free(env, scratch);
     lt_free(env, excluded);
     return LT_OK;
+}
+
+lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
+                              lt_ranking_metrics *m)
+{
+    return lt_evaluate_rankings(env, r, test, how, 1, m);
 }
 
 /* ---- sampled negatives ---- */
@@ -174,7 +205,7 @@ lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negativ
         mark_all(taken, had.history, had.n_history, 1);
         mark_all(taken, relevant, n_relevant, 1);
         for (int32_t i = 0; i < items; i++)
-            if (!taken[i])
+            if (!taken[i] && (test->hidden == NULL || !test->hidden[i]))
                 free_items[left++] = i;
         mark_all(taken, had.history, had.n_history, 0);
         mark_all(taken, relevant, n_relevant, 0);
@@ -207,7 +238,8 @@ bool lt_metric_higher_is_better(const char *metric)
 
 static bool is_seen(const lt_dataset *data, int64_t i)
 {
-    return data->label_kind == LT_LABEL_REAL || data->train.label[i] > 0;
+    return (data->label_kind == LT_LABEL_REAL || data->train.label[i] > 0) &&
+           (data->train.domain == NULL || !data->train.domain[i]);
 }
 
 /*
@@ -248,7 +280,7 @@ static lt_status ranking_test(lt_env *env, const lt_dataset *data, lt_test *test
     test->relevant.rows = rows;
     test->relevant.cols = data->design.items;
     test->user = user;
-    test->seen = &data->seen;
+    test->seen = &data->had;
     test->lists_only = true;
     return LT_OK;
 }
@@ -293,20 +325,30 @@ static lt_status thin(lt_env *env, lt_test *test, const float *lot, int32_t most
     return LT_OK;
 }
 
+/* A figure for each popularity exponent. */
 static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt_dataset *data, lt_measure measure,
-                                  int32_t most, double *value)
+                                  int32_t most, const double *exponent, int n, lt_validation *out)
 {
     int k = VALIDATION_K;
-    lt_request plain = {.method = lt_reranker_find("none"), .popularity_exponent = r->bundle->popularity_exponent};
-    lt_ranking_metrics m;
+    lt_request *how;
+    lt_ranking_metrics *m;
     lt_test test;
     float *lot;
 
+    LT_TRY(lt_alloc(env, &how, (size_t)n, sizeof *how, "the validation"));
+    LT_TRY(lt_alloc(env, &m, (size_t)n, sizeof *m, "the validation"));
     LT_TRY(ranking_test(env, data, &test, &lot));
     LT_TRY(thin(env, &test, lot, most));
-    LT_TRY(lt_ranking_init(env, &m, &k, 1, &r->popularity));
-    LT_TRY(lt_evaluate_ranking(env, r, &test, &plain, &m));
-    return lt_ranking_value(env, &m, measure, 0, value);
+    for (int i = 0; i < n; i++) {
+        how[i] = (lt_request){.method = lt_reranker_find("none"), .popularity_exponent = exponent[i]};
+        LT_TRY(lt_ranking_init(env, &m[i], &k, 1, &r->popularity));
+    }
+    LT_TRY(lt_evaluate_rankings(env, r, &test, how, n, m));
+    for (int i = 0; i < n; i++) {
+        LT_TRY(lt_ranking_value(env, &m[i], measure, 0, &out[i].value));
+        LT_TRY(lt_ranking_value(env, &m[i], LT_APLT, 0, &out[i].aplt));
+    }
+    return LT_OK;
 }
 
 static double pointwise(const char *metric, const double *prediction, const float *label, const float *weight,
@@ -389,11 +431,14 @@ static bool is_ranking(const char *metric)
 
 /* most: users ranked. */
 static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
-                          int32_t most, const char **metric, double *value)
+                          int32_t most, const double *exponent, int n, const char **metric, lt_validation *out)
 {
+    double value;
+
     if (*metric == NULL)
         *metric = metric_of(r, data, options);
-    *value = NAN;
+    for (int i = 0; i < n; i++)
+        out[i] = (lt_validation){NAN, NAN};
     if (is_ranking(*metric) && !lt_bundle_is_recommender(r->bundle)) {
         lt_fail(env, LT_INVALID, "validation metric \"%s\" needs users and items", *metric);
         return lt_fail_hint(env, "Give user_column and item_column, or use log_loss, auc, rmse or mae.");
@@ -406,14 +451,35 @@ static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset
     if (data->validation.n == 0)
         return LT_OK;
     if (is_ranking(*metric))
-        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, value);
-    return validate_pointwise(env, r, data, options, *metric, value);
+        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, exponent, n,
+                                out);
+    LT_TRY(validate_pointwise(env, r, data, options, *metric, &value));
+    for (int i = 0; i < n; i++)
+        out[i].value = value;
+    return LT_OK;
+}
+
+lt_status lt_validate_exponents(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                                const double *exponent, int n, const char **metric, lt_validation *out)
+{
+    return validate(env, r, data, options, VALIDATION_USERS, exponent, n, metric, out);
+}
+
+/* At the bundle's own exponent. */
+static lt_status validate_as_served(lt_env *env, const lt_recommender *r, const lt_dataset *data,
+                                    const lt_options *options, int32_t most, const char **metric, double *value)
+{
+    lt_validation figure;
+
+    LT_TRY(validate(env, r, data, options, most, &r->bundle->popularity_exponent, 1, metric, &figure));
+    *value = figure.value;
+    return LT_OK;
 }
 
 lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
                       const char **metric, double *value)
 {
-    return validate(env, r, data, options, VALIDATION_USERS, metric, value);
+    return validate_as_served(env, r, data, options, VALIDATION_USERS, metric, value);
 }
 
 static lt_status measure_epoch(lt_env *env, const lt_measuring *m, const lt_model *model, double *value)
@@ -426,7 +492,7 @@ static lt_status measure_epoch(lt_env *env, const lt_measuring *m, const lt_mode
     metric = metric_of(&r, m->data, m->options);
     if (is_ranking(metric)) /* single predictions need nothing made ready */
         LT_TRY(lt_recommender_init(env, &r, &lent));
-    return validate(env, &r, m->data, m->options, EPOCH_USERS, &metric, value);
+    return validate_as_served(env, &r, m->data, m->options, EPOCH_USERS, &metric, value);
 }
 
 lt_status lt_measure_epoch(lt_env *env, void *context, const lt_model *model, double *value)
