@@ -29,11 +29,11 @@ static const lt_option options[] = {
 static lt_status check_budget(lt_env *env, double items, double kept, double pairs)
 {
     double matrix = items * items * sizeof(double);
-    double weights = kept == items ? items * items * sizeof(float)
-                                   : 2 * (items * kept) * (sizeof(float) + sizeof(int32_t)) + 64 * items;
-    double transposed = pairs * (sizeof(float) + sizeof(int32_t)) + 8 * items;
-    /* the interactions are given back before the weights are taken */
-    double need = matrix + (weights > transposed ? weights : transposed);
+    double lists = 2 * items * kept * (sizeof(float) + sizeof(int32_t)); /* by target, and as the model has them */
+    double weights = kept == items ? items * items * sizeof(float) : lists;
+    double transposed = pairs * (sizeof(float) + sizeof(int32_t));
+    /* the transposed interactions are given back before the weights are taken; the rest is a few numbers an item */
+    double need = matrix + (weights > transposed ? weights : transposed) + 64 * items + 4096;
 
     if (env->budget == 0 || (double)env->used + need <= (double)env->budget)
         return LT_OK;
@@ -104,7 +104,7 @@ static lt_status keep_largest(lt_env *env, const double *p, int32_t items, int64
     int32_t *source;
     float *weight;
 
-    LT_TRY(lt_neighbor_lists_init(env, &lists, items, neighbors));
+    LT_TRY(lt_neighbor_lists_init(env, &lists, items, neighbors, items * neighbors));
     LT_TRY(lt_alloc(env, &source, n, sizeof *source, "an item's weights"));
     LT_TRY(lt_alloc(env, &weight, n, sizeof *weight, "an item's weights"));
     for (int32_t i = 0; i < items; i++)

@@ -20,11 +20,14 @@
 
 /* ---- training: lists ---- */
 
-lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *l, int32_t items, int64_t most)
+lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *l, int32_t items, int64_t most, int64_t expected)
 {
     size_t n = (size_t)items;
 
     *l = (lt_neighbor_lists){.items = items, .most = most < items ? (int32_t)most : 0};
+    l->cap_source = l->cap_weight = (size_t)expected;
+    LT_TRY(lt_alloc(env, &l->source, l->cap_source, sizeof *l->source, "the items' neighbors"));
+    LT_TRY(lt_alloc(env, &l->weight, l->cap_weight, sizeof *l->weight, "the items' neighbors"));
     LT_TRY(lt_alloc(env, &l->start, n + 1, sizeof *l->start, "the items' neighbors"));
     LT_TRY(lt_alloc(env, &l->key, n, sizeof *l->key, "the items' neighbors"));
     LT_TRY(lt_alloc(env, &l->best_key, n, sizeof *l->best_key, "the items' neighbors"));
@@ -173,7 +176,7 @@ lt_status lt_neighbors_multiply(lt_env *env, const lt_pairs *source, const lt_pa
 
     timeless.time = NULL;
     LT_TRY(lt_pairs_transpose(env, &timeless, &p.target));
-    LT_TRY(lt_neighbor_lists_init(env, &lists, items, most));
+    LT_TRY(lt_neighbor_lists_init(env, &lists, items, most, 0));
     LT_TRY(lt_alloc(env, &p.sum, n, sizeof *p.sum, "a row of weights"));
     LT_TRY(lt_alloc(env, &p.row, n, sizeof *p.row, "a row of weights"));
     LT_TRY(lt_alloc(env, &p.found, n, sizeof *p.found, "a row of weights"));

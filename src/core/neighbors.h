@@ -43,7 +43,8 @@ typedef struct lt_neighbor_lists {
     int32_t *best;
 } lt_neighbor_lists;
 
-lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *lists, int32_t items, int64_t most);
+/* expected: entries there will be, where that is known; memory is taken for them at once. */
+lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *lists, int32_t items, int64_t most, int64_t expected);
 /*
  * The next target's n <= I sources, in any order; keeps those of the largest weights, or of the largest magnitudes; of
  * equals the lower item.  Weights that are 0 are left out, and so are negative ones unless by magnitude.
