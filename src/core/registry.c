@@ -8,10 +8,21 @@
 extern const lt_algorithm lt_als, lt_bpr, lt_ease, lt_graph_filter, lt_item_knn, lt_logistic, lt_mlp, lt_popular,
     lt_rp3beta, lt_user_knn;
 
+/* clang-format off */
 const lt_algorithm *const lt_algorithms[] = {
-    &lt_logistic, &lt_mlp, &lt_ease,    &lt_rp3beta,  &lt_item_knn, &lt_graph_filter,
-    &lt_als,      &lt_bpr, &lt_popular, &lt_user_knn, NULL,
+    &lt_logistic,
+    &lt_mlp,
+    &lt_ease,
+    &lt_rp3beta,
+    &lt_item_knn,
+    &lt_graph_filter,
+    &lt_als,
+    &lt_bpr,
+    &lt_popular,
+    &lt_user_knn,
+    NULL,
 };
+/* clang-format on */
 
 const lt_algorithm *lt_algorithm_find(const char *name)
 {
