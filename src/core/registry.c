@@ -20,6 +20,7 @@ const lt_algorithm *const lt_algorithms[] = {
     &lt_bpr,
     &lt_popular,
     &lt_user_knn,
+    &lt_markov,
     NULL,
 };
 /* clang-format on */

@@ -4,10 +4,10 @@
  * For somebody with the items H, of strengths s_i, the weight of a user v of training is
  *     w_v = sum_{i in H} s_i r_vi / (|s| |r_v| + shrinkage)  +  social_weight * edge_v,
  * the cosine of what the two have, shrunk towards 0 where there is little of it, and the edge to v that option social
- * gave, if there is one.  The margin of item j is the sum of w_v r_vj over the `neighbors` users of the largest positive
- * w_v, of equals the lower numbers; a user is no neighbor of their own.  Nearest neighbors after Resnick et al.,
- * "GroupLens", 1994, in the form without centring of Ferrari Dacrema, Cremonesi and Jannach, 2019; trust as a source
- * of neighbors after Massa and Avesani, "Trust-aware recommender systems", 2007.
+ * gave, if there is one.  The margin of item j is the sum of w_v r_vj over the `neighbors` users of the largest
+ * positive w_v, of equals the lower numbers; a user is no neighbor of their own.  Nearest neighbors after Resnick et
+ * al., "GroupLens", 1994, in the form without centring of Ferrari Dacrema, Cremonesi and Jannach, 2019; trust as a
+ * source of neighbors after Massa and Avesani, "Trust-aware recommender systems", 2007.
  *
  * Neighbors are looked for when a question is asked, among those who share an item with the asker: a purchase of a
  * moment ago, an unknown user and a basket are nothing special.  Given the neighbors and |s| a margin is linear in the
@@ -425,8 +425,7 @@ static lt_status user_knn_similar(lt_env *env, const lt_scorer *scorer, int32_t 
         }
     }
     for (int32_t j = 0; j < s->by_item.rows; j++)
-        score[j] = sum[j] == 0 ? 0
-                               : (float)(sum[j] / (s->item_norm[item] * s->item_norm[j] + s->settings[SHRINKAGE]));
+        score[j] = sum[j] == 0 ? 0 : (float)(sum[j] / (s->item_norm[item] * s->item_norm[j] + s->settings[SHRINKAGE]));
     lt_free(env, sum);
     return LT_OK;
 }

@@ -324,8 +324,8 @@ static void corrupt(lt_env *env)
         *a = kept;
         a->name = "other";
         ok(lt_user_knn.check(env, m) == (strcmp(names[k], "weight") == 0 || strncmp(names[k], "social_", 7) == 0
-                                              ? (strcmp(names[k], "social_user") == 0 ? LT_CORRUPT : LT_OK)
-                                              : LT_CORRUPT),
+                                             ? (strcmp(names[k], "social_user") == 0 ? LT_CORRUPT : LT_OK)
+                                             : LT_CORRUPT),
            "without %s", names[k]);
         *a = kept;
         if (a->i != NULL) {
