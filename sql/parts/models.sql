@@ -24,6 +24,11 @@ AS 'MODULE_PATHNAME', 'longtail_retrain' LANGUAGE C VOLATILE STRICT PARALLEL UNS
 COMMENT ON FUNCTION longtail.retrain(text, jsonb) IS
 'Trains a new version from the stored definition, options given here laid over the stored ones for this version. It is promoted as option promote says; if_better compares it with the active version on the same fresh validation part.';
 
+CREATE FUNCTION longtail.refresh(model text, OUT version integer, OUT new_users bigint, OUT new_items bigint)
+AS 'MODULE_PATHNAME', 'longtail_refresh' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.refresh(text) IS
+'Takes in users and items that user_features and item_features have and the active version does not know, without training: they are scored by their features from then on. Makes a new version, and serves it, when there are any; version is the one served.';
+
 CREATE FUNCTION longtail.promote(model text, version integer)
 RETURNS void
 AS 'MODULE_PATHNAME', 'longtail_promote' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

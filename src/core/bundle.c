@@ -86,6 +86,30 @@ lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *op
     return lt_design_finish(env, design);
 }
 
+lt_status lt_bundle_grow(lt_env *env, lt_bundle *b)
+{
+    lt_model *m = &b->model;
+    lt_design grown = m->design;
+    double *count;
+
+    if (m->algorithm->extend == NULL)
+        return lt_fail(env, LT_UNSUPPORTED, "algorithm \"%s\" cannot take in new users and items",
+                       m->algorithm->name);
+    LT_TRY(lt_alloc(env, &grown.cross, (size_t)grown.n_crosses, sizeof *grown.cross, "the crosses"));
+    for (int i = 0; i < grown.n_crosses; i++)
+        grown.cross[i] = m->design.cross[i];
+    grown.users = b->users.n;
+    grown.items = b->items.n;
+    LT_TRY(lt_design_finish(env, &grown));
+    LT_TRY(lt_alloc(env, &count, (size_t)grown.items, sizeof *count, "the items' counts"));
+    for (int32_t i = 0; i < m->design.items; i++)
+        count[i] = b->item_count[i];
+    b->item_count = count;
+    LT_TRY(m->algorithm->extend(env, m, &grown));
+    m->design = grown;
+    return LT_OK;
+}
+
 /* A column of a side's own table, dense ones before sparse ones. */
 static lt_status side_column_name(lt_env *env, const lt_encoder *e, int32_t column, char *out, size_t size)
 {

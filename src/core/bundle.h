@@ -49,6 +49,12 @@ lt_id_of lt_bundle_column_id(const lt_bundle *b, int32_t column, int32_t *number
 /* How a user reads an input column of features. */
 lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size);
 
+/*
+ * After ids were appended to `users` and `items`, and rows to their tables where these have columns: counts, design and
+ * weights follow.  LT_UNSUPPORTED when the algorithm cannot.
+ */
+lt_status lt_bundle_grow(lt_env *env, lt_bundle *b);
+
 void lt_bundle_write(lt_writer *w, const lt_bundle *b);
 /* LT_CORRUPT, naming the part, when anything does not fit anything else. */
 lt_status lt_bundle_read(lt_reader *r, lt_bundle *b);

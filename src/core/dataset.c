@@ -45,6 +45,18 @@ lt_status lt_design_finish(lt_env *env, lt_design *d)
     return LT_OK;
 }
 
+int32_t lt_design_grown_column(const lt_design *d, const lt_design *grown, int32_t column)
+{
+    int32_t items = d->row_sparse + d->user_sparse + d->item_sparse + (d->user_ids ? d->users : 0);
+    int32_t crosses = items + (d->item_ids ? d->items : 0);
+
+    if (column >= items && d->user_ids)
+        column += grown->users - d->users;
+    if (column >= crosses + (d->user_ids ? grown->users - d->users : 0) && d->item_ids)
+        column += grown->items - d->items;
+    return column;
+}
+
 void lt_design_write(lt_writer *w, const lt_design *d)
 {
     int32_t fields[DESIGN_FIELDS] = {d->row_dense,   d->row_sparse, d->user_dense, d->user_sparse, d->item_dense,

@@ -46,6 +46,8 @@ int64_t lt_cross_item(const lt_cross *c, const lt_table *item, int64_t row, int3
 
 /* Totals and crosses' first columns. LT_INVALID when there are more than INT32_MAX columns. */
 lt_status lt_design_finish(lt_env *env, lt_design *d);
+/* Where a sparse column of a design is in the same one with more users and items. */
+int32_t lt_design_grown_column(const lt_design *d, const lt_design *grown, int32_t column);
 void lt_design_write(lt_writer *w, const lt_design *d);
 lt_status lt_design_read(lt_reader *r, lt_design *d);
 

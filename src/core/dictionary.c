@@ -272,24 +272,32 @@ void lt_dictionary_write(lt_writer *w, const lt_dictionary *d)
 
 static void check_keys(lt_reader *r, const lt_dictionary *d)
 {
-    sort_key before = {0, 0};
-
     for (int32_t i = 0; i < d->n && r->status == LT_OK; i++)
         if (d->start[i + 1] < d->start[i] || d->start[i + 1] > d->start[d->n])
             lt_reader_corrupt(r, "a dictionary's keys overlap");
     for (int32_t i = 0; i < d->n && r->status == LT_OK; i++) {
         int64_t length;
         const char *key = lt_dictionary_key(d, i, &length);
-        sort_key now = {prefix_of(key, length), i};
 
         if (i % POLL_EVERY == POLL_EVERY - 1)
             r->status = lt_poll(r->env);
-        if (i > 0 && !comes_after(d, &now, &before))
-            lt_reader_corrupt(r, "a dictionary's keys do not ascend");
         if (!isfinite(d->count[i]) || d->count[i] < 0)
             lt_reader_corrupt(r, "a dictionary's count is out of range");
         d->hash[i] = hash_key(key, length);
-        before = now;
+    }
+}
+
+/* With the slots built: a key that is there twice is found at its first place. */
+static void check_repeats(lt_reader *r, const lt_dictionary *d)
+{
+    for (int32_t i = 0; i < d->n && r->status == LT_OK; i++) {
+        int64_t length;
+        const char *key = lt_dictionary_key(d, i, &length);
+
+        if (i % POLL_EVERY == POLL_EVERY - 1)
+            r->status = lt_poll(r->env);
+        if (d->slot[find_slot(d, d->hash[i], key, length)] != i)
+            lt_reader_corrupt(r, "a dictionary's key is there twice");
     }
 }
 
@@ -314,5 +322,7 @@ lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d)
     check_keys(r, d);
     LT_TRY(r->status);
     r->status = rebuild_slots(r->env, d, slots_for(d->n));
+    if (r->status == LT_OK)
+        check_repeats(r, d);
     return r->status;
 }

@@ -346,6 +346,35 @@ static lt_status logistic_score(lt_env *env, const lt_scorer *scorer, const lt_s
     return LT_OK;
 }
 
+/* One row of values an input column, the intercept first: those of new columns are `fresh`. */
+static lt_status extend_array(lt_env *env, lt_model *m, const lt_design *grown, const char *name, double fresh)
+{
+    const lt_design *d = &m->design;
+    lt_array *a = (lt_array *)lt_model_array(m, name);
+    int64_t c = 1 + (int64_t)grown->dense + grown->sparse;
+    double *wider;
+
+    if (a == NULL)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &wider, (size_t)c, sizeof *wider, "the coefficients"));
+    for (int64_t j = 0; j < c; j++)
+        wider[j] = fresh;
+    for (int32_t j = 0; j < 1 + d->dense; j++)
+        wider[j] = a->d[j];
+    for (int32_t j = 0; j < d->sparse; j++)
+        wider[1 + d->dense + lt_design_grown_column(d, grown, j)] = a->d[1 + d->dense + j];
+    a->d = wider;
+    a->cols = c;
+    return LT_OK;
+}
+
+/* An id that was not trained on has no effect of its own, known how well nobody knows. */
+static lt_status logistic_extend(lt_env *env, lt_model *m, const lt_design *grown)
+{
+    LT_TRY(extend_array(env, m, grown, "coefficients", 0));
+    return extend_array(env, m, grown, "covariance_diagonal", NAN);
+}
+
 const lt_algorithm lt_logistic = {
     .name = "logistic",
     .help = "logistic regression: a linear model of the log-odds, with standard errors",
@@ -359,4 +388,5 @@ const lt_algorithm lt_logistic = {
     .prepare = logistic_prepare,
     .score = logistic_score,
     .explain = logistic_explain,
+    .extend = logistic_extend,
 };

@@ -37,6 +37,18 @@ lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_
     return LT_OK;
 }
 
+lt_table_builder lt_table_reopen(const lt_table *t)
+{
+    lt_table_builder b = {.t = *t};
+
+    b.cap_x = (size_t)t->n * (size_t)t->dense;
+    if (t->start != NULL) {
+        b.cap_start = (size_t)t->n + 1;
+        b.cap_col = b.cap_val = (size_t)t->start[t->n];
+    }
+    return b;
+}
+
 lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2])
 {
     lt_table one = {.n = 1, .dense = t->dense, .sparse = t->sparse};

@@ -26,6 +26,9 @@ typedef struct lt_table_builder {
 } lt_table_builder;
 lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row);
 
+/* Further rows for a table that is there: the builder takes over its arrays. */
+lt_table_builder lt_table_reopen(const lt_table *t);
+
 /* Row `row` of t as a table of one, which points into t and start. */
 lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2]);
 

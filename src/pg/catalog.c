@@ -455,6 +455,41 @@ int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, c
     return version;
 }
 
+int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features,
+                                 const char *decision, double seconds, const ltpg_part *parts, int n_parts)
+{
+    arguments lock = {0}, a = {0};
+    int version;
+
+    SPI_connect();
+    give(&lock, INT4OID, Int32GetDatum(from->model_id));
+    run("SELECT 1 FROM longtail.model WHERE model_id = $1 FOR UPDATE", &lock, false, SPI_OK_SELECT);
+    if (SPI_processed == 0)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the model was dropped while it was refreshed")));
+    version = next_version(from->model_id);
+    give(&a, INT4OID, Int32GetDatum(from->model_id));
+    give(&a, INT4OID, Int32GetDatum(from->version));
+    give(&a, INT4OID, Int32GetDatum(version));
+    give(&a, INT8OID, Int64GetDatum(users));
+    give(&a, INT8OID, Int64GetDatum(items));
+    give(&a, INT4OID, Int32GetDatum(features));
+    give_text(&a, decision);
+    give(&a, FLOAT8OID, Float8GetDatum(seconds));
+    give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
+    run("INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
+        " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained,"
+        " source, user_column, item_column, label_column, weight_column, time_column, user_features, item_features)"
+        " SELECT model_id, $3, algorithm, options, rows, rows_skipped, $4, $5, $6, epochs, loss, validation_metric,"
+        " validation_value, active_value, $7, $8, $9, source, user_column, item_column, label_column, weight_column,"
+        " time_column, user_features, item_features FROM longtail.model_version WHERE model_id = $1 AND version = $2",
+        &a, false, SPI_OK_INSERT);
+    for (int i = 0; i < n_parts; i++)
+        store_part(from->model_id, version, &parts[i]);
+    set_active(from->model_id, version);
+    SPI_finish();
+    return version;
+}
+
 /* ---- loading ---- */
 
 uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)

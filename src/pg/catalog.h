@@ -72,6 +72,12 @@ typedef struct ltpg_part {
  */
 extern int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
                               const ltpg_part *parts, int n_parts);
+/*
+ * Stores a version like an existing one but for what grew, in the current transaction, makes it the active one and
+ * returns its number. users and items: how many there are now.
+ */
+extern int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features,
+                                        const char *decision, double seconds, const ltpg_part *parts, int n_parts);
 /* The bytes of a part, palloc'ed in the current context; checksums are verified. */
 extern uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n);
 
