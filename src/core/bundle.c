@@ -91,6 +91,7 @@ lt_status lt_bundle_grow(lt_env *env, lt_bundle *b)
     lt_model *m = &b->model;
     lt_design grown = m->design;
     double *count;
+    uint8_t *hidden;
 
     if (m->algorithm->extend == NULL)
         return lt_fail(env, LT_UNSUPPORTED, "algorithm \"%s\" cannot take in new users and items",
@@ -105,6 +106,11 @@ lt_status lt_bundle_grow(lt_env *env, lt_bundle *b)
     for (int32_t i = 0; i < m->design.items; i++)
         count[i] = b->item_count[i];
     b->item_count = count;
+    if (b->hidden != NULL) {
+        LT_TRY(lt_alloc(env, &hidden, (size_t)grown.items, 1, "the hidden items"));
+        memcpy(hidden, b->hidden, (size_t)m->design.items);
+        b->hidden = hidden;
+    }
     LT_TRY(m->algorithm->extend(env, m, &grown));
     m->design = grown;
     return LT_OK;

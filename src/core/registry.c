@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-extern const lt_algorithm lt_als, lt_bpr, lt_ease, lt_graph_filter, lt_item_knn, lt_logistic, lt_mlp, lt_popular,
+extern const lt_algorithm lt_als, lt_blend, lt_bpr, lt_ease, lt_graph_filter, lt_item_knn, lt_logistic, lt_mlp, lt_popular,
     lt_markov, lt_rp3beta, lt_user_knn;
 
 /* clang-format off */
@@ -21,6 +21,7 @@ const lt_algorithm *const lt_algorithms[] = {
     &lt_popular,
     &lt_user_knn,
     &lt_markov,
+    &lt_blend,
     NULL,
 };
 /* clang-format on */
