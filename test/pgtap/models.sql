@@ -57,9 +57,12 @@ SELECT is((SELECT count(*) FROM longtail.options(name) WHERE default_value IS NU
           0::bigint, 'every option of ' || name || ' has a type, a default and a description') FROM longtail.algorithms();
 SELECT set_has(format('SELECT name FROM longtail.options(%L)', name),
                $$ VALUES ('seed'), ('split'), ('validation_fraction'), ('validation_metric'), ('promote'), ('features'),
-                  ('min_count'), ('invalid'), ('duplicates'), ('popularity_exponent'), ('rerank'), ('epochs'),
-                  ('tolerance'), ('regularization'), ('l1') $$, name || ' has the common options')
+                  ('min_count'), ('invalid'), ('duplicates'), ('popularity_exponent'), ('rerank') $$,
+               name || ' has the common options')
 FROM longtail.algorithms();
+SELECT set_has(format('SELECT name FROM longtail.options(%L)', name),
+               $$ VALUES ('epochs'), ('tolerance'), ('regularization'), ('l1') $$, name || ' has those of training loops')
+FROM longtail.algorithms() WHERE supervised AND name <> 'auto';
 SELECT set_has($$ SELECT name FROM longtail.options('mlp') $$,
                $$ VALUES ('hidden'), ('activation'), ('dropout'), ('batch_norm'), ('loss'), ('embedding'), ('negatives'),
                   ('negative_exponent'), ('learning_rate'), ('batch_size'), ('optimizer'), ('early_stopping') $$,
@@ -317,17 +320,24 @@ SELECT lives_ok($$ SELECT longtail.train('little', 'little', 'mlp', label_column
 SELECT ok(bool_and(longtail.predict('little', little) > 0.9), 'predicts that class') FROM little WHERE s = 'same';
 INSERT INTO little SELECT 5, 'a', false FROM generate_series(1, 50);
 UPDATE little SET x = NULL;
-SELECT lives_ok(format($$ SELECT longtail.train('little', 'little', %L, label_column => 'y') $$, name), name || ' with a column of NULLs') FROM longtail.algorithms();
+SELECT lives_ok(format($$ SELECT longtail.train('little', 'little', %L, label_column => 'y') $$, name), name || ' with a column of NULLs')
+FROM longtail.algorithms() WHERE supervised;
 UPDATE little SET x = 3;
-SELECT lives_ok(format($$ SELECT longtail.train('little', 'little', %L, label_column => 'y', options => '{"features": ["x"]}') $$, name), name || ' with a constant column') FROM longtail.algorithms();
+SELECT lives_ok(format($$ SELECT longtail.train('little', 'little', %L, label_column => 'y', options => '{"features": ["x"]}') $$, name), name || ' with a constant column')
+FROM longtail.algorithms() WHERE supervised;
+SELECT matches(error_of(format($$ SELECT longtail.train('bad', 'little', %L, label_column => 'y') $$, name)),
+               'needs user_column and item_column', name || ' needs users and items')
+FROM longtail.algorithms() WHERE NOT supervised;
 CREATE TABLE one_item AS SELECT u, 'only' AS item FROM generate_series(1, 10) u;
 CREATE TABLE one_user AS SELECT 1 AS u, 'item ' || i AS item FROM generate_series(1, 10) i;
 CREATE TABLE one_pair AS SELECT 1 AS u, 'only' AS item;
 -- Nobody lacks anything, so there is nothing to contrast with: logistic says so, a network learns that all is liked.
 SELECT matches(error_of(format($$ SELECT longtail.train('one', %L, 'logistic', 'u', 'item') $$, source)), 'all labels', 'logistic of ' || source)
 FROM unnest('{one_user,one_item,one_pair}'::text[]) source;
-SELECT lives_ok(format($$ SELECT longtail.train('one', %L, 'mlp', 'u', 'item') $$, source), 'mlp of ' || source)
-FROM unnest('{one_user,one_item,one_pair}'::text[]) source;
+SELECT lives_ok(format($$ SELECT longtail.train('one', %L, %L, 'u', 'item') $$, source, name), name || ' of ' || source)
+FROM unnest('{one_user,one_item,one_pair}'::text[]) source, longtail.algorithms()
+WHERE name NOT IN ('logistic', 'auto', 'blend', 'content', 'markov');
+SELECT lives_ok($$ SELECT longtail.train('one', 'one_pair', 'mlp', 'u', 'item') $$, 'the smallest of all, last');
 CREATE TABLE two_items AS TABLE one_item UNION ALL SELECT 1, 'second';
 SELECT lives_ok($$ SELECT longtail.train('two', 'two_items', 'logistic', 'u', 'item') $$, 'logistic of two items');
 SELECT is(item_id, 'second', 'recommends the other one') FROM longtail.recommend('two', 2);
