@@ -120,6 +120,15 @@ static void advise_features(const ltpg_definition *d, const lt_bundle *bundle)
              errhint("Leave out what only a past interaction has: options => '{\"features\": [%s]}'.", excluded.data)));
 }
 
+/* Features given to an algorithm that learns from interactions alone. */
+static void advise_no_features(const ltpg_definition *d)
+{
+    if (OidIsValid(d->user_features) || OidIsValid(d->item_features))
+        ereport(NOTICE, (errmsg("algorithm \"%s\" does not look at features", d->algorithm),
+                         errdetail("user_features is not read, and item_features only for its items, which join the "
+                                   "catalogue.")));
+}
+
 /* ---- training ---- */
 
 /* Lists of options "features", "categorical" and "text" that name no column are mistakes. */
@@ -148,7 +157,8 @@ static void read_data(training *t)
 
     ltpg_progress_phase(t->progress, "reading");
     LTPG(t->env, lt_bundle_init(t->env, &t->bundle, &t->options));
-    ltpg_read_training(t->env, t->definition, &t->options, &t->bundle, &t->dataset, &reading);
+    ltpg_read_training(t->env, t->definition, !t->algorithm->no_features, &t->options, &t->bundle, &t->dataset,
+                       &reading);
     check_names_used(t, "features");
     check_names_used(t, "categorical");
     check_names_used(t, "text");
@@ -355,7 +365,9 @@ static Datum run(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jso
     if (lt_bundle_is_recommender(&t.bundle) && new_definition) {
         advise_features(definition, &t.bundle);
         advise_index(definition->source, definition->user_column);
-        if (OidIsValid(definition->user_features))
+        if (t.algorithm->no_features)
+            advise_no_features(definition);
+        else if (OidIsValid(definition->user_features))
             advise_index(definition->user_features,
                          ltpg_features_key(definition->user_features, definition->user_column));
     }

@@ -171,7 +171,8 @@ typedef struct side_reader {
     lt_dictionary *ids;
     lt_id_kind id_kind;
     Oid key_type;
-    bool adds; /* items: a new key joins the dictionary */
+    bool adds;     /* items: a new key joins the dictionary */
+    bool key_only; /* there are no features to read */
     ltpg_features features;
     int32 *number; /* of each row: provisional number of its id, -1 unknown */
     size_t n, capacity;
@@ -202,7 +203,8 @@ static void read_side(side_reader *r, Oid relation, const char *id_column, const
     r->relation = ltpg_relation_name(relation, "features relation");
     r->key = ltpg_features_key(relation, id_column);
     ltpg_column_find(relation, r->key, "key", &r->key_type);
-    r->features = ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
+    r->features = r->key_only ? (ltpg_features){.select = ""}
+                              : ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
     ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), read_side_row,
               r);
     check_features(options, &r->features);
@@ -257,8 +259,8 @@ bool ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bund
            ltpg_features_fit(relation, &bundle->row_encoder);
 }
 
-void ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options *options, lt_bundle *bundle,
-                        lt_dataset *dataset, ltpg_reading *reading)
+void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, const lt_options *options,
+                        lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading)
 {
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
     lt_builder builder;
@@ -267,8 +269,9 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options 
     memset(reading, 0, sizeof *reading);
     ltpg_relation_name(d->source, "source");
     take_roles(&r, d, d->source, false);
-    r.features =
-        ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder, r.n_selected + 1);
+    r.features = features ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken),
+                                                 &bundle->row_encoder, r.n_selected + 1)
+                          : (ltpg_features){.select = ""};
     bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
     bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;
     LTPG(env, lt_builder_init(env, &builder, bundle, false, options));
@@ -283,10 +286,12 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, const lt_options 
                              .encoder = &bundle->item_encoder,
                              .ids = &bundle->items,
                              .id_kind = bundle->item_id,
-                             .adds = true};
+                             .adds = true,
+                             .key_only = !features};
         int32 *user_map, *item_map;
 
-        read_side(&users, d->user_features, d->user_column, options);
+        if (features)
+            read_side(&users, d->user_features, d->user_column, options);
         read_side(&items, d->item_features, d->item_column, options);
         LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
         finish_side(&users, user_map, options, &bundle->user);

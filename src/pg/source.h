@@ -57,8 +57,11 @@ typedef struct ltpg_reading {
     int64 rows_skipped; /* NULL ids, NULL labels, invalid numbers under "invalid": "skip" */
 } ltpg_reading;
 
-/* Reads everything a training needs: fills an empty bundle and the dataset. */
-extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, const lt_options *options,
+/*
+ * Reads everything a training needs: fills an empty bundle and the dataset. Without features no column of any relation is
+ * one; item_features is still read for its items, which join the catalogue.
+ */
+extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, bool features, const lt_options *options,
                                lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading);
 /* Whether the relation has what a stored bundle was trained on, in columns that the definition gives the same roles. */
 extern bool ltpg_can_read(const ltpg_definition *definition, Oid relation, const lt_bundle *bundle);
