@@ -1,8 +1,8 @@
 /*
  * source.c: rows in: the walk from the caller's relations to a dataset.
  *
- * Order of reading: source, user_features, item_features (which may add items), then ids are numbered and features
- * placed by number.
+ * Order of reading: source, edges between users (which may add users), user_features, item_features (which may add
+ * items), then ids are numbered, and features and edges placed by number.
  */
 #include "source.h"
 
@@ -264,6 +264,7 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
 {
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
     lt_builder builder;
+    lt_pairs social = {0};
     source_reader r = {.env = env, .encoder_env = env, .builder = &builder, .reading = reading};
 
     memset(reading, 0, sizeof *reading);
@@ -289,15 +290,19 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
                              .adds = true,
                              .key_only = !features};
         int32 *user_map, *item_map;
+        ltpg_social edges;
 
+        ltpg_social_read(env, d, options, bundle, &edges);
         if (features)
             read_side(&users, d->user_features, d->user_column, options);
         read_side(&items, d->item_features, d->item_column, options);
         LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
         finish_side(&users, user_map, options, &bundle->user);
         finish_side(&items, item_map, options, &bundle->item);
+        ltpg_social_finish(env, &edges, user_map, bundle->users.n, &social);
     }
     LTPG(env, lt_builder_finish(env, &builder, options, dataset));
+    dataset->social = social;
 }
 
 void ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_options *options, lt_bundle *bundle,

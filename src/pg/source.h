@@ -57,6 +57,20 @@ typedef struct ltpg_reading {
     int64 rows_skipped; /* NULL ids, NULL labels, invalid numbers under "invalid": "skip" */
 } ltpg_reading;
 
+/* Edges between users (social.c), by provisional numbers. */
+typedef struct ltpg_social {
+    bool given;
+    int64 n;
+    int32 *from, *to; /* n */
+    float *weight;    /* n */
+    size_t cap_from, cap_to, cap_weight;
+} ltpg_social;
+/* Reads the relation that option social names, if the algorithm has it and it does; adds new users to the bundle's. */
+extern void ltpg_social_read(lt_env *env, const ltpg_definition *definition, const lt_options *options,
+                             lt_bundle *bundle, ltpg_social *edges);
+/* Once users have their final numbers, which user_map gives: the edges as rows; nothing when none were given. */
+extern void ltpg_social_finish(lt_env *env, ltpg_social *edges, const int32 *user_map, int32 users, lt_pairs *out);
+
 /*
  * Reads everything a training needs: fills an empty bundle and the dataset. Without features no column of any relation is
  * one; item_features is still read for its items, which join the catalogue.
