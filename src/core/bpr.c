@@ -27,13 +27,13 @@ extern const lt_algorithm lt_bpr;
 #define MOST_DRAWS 100    /* after which a user who has nearly everything gets no negative */
 #define SAMPLED_USERS 500 /* for the scale of folding in */
 #define FOLD_UNOBSERVED 0.1
-#define FOLD_REGULARIZATION 0.003
+#define FOLD_REGULARIZATION 0.3
 
 static const lt_option options[] = {
     {"factors", LT_OPT_INT, "64", 1, LT_FACTORS_MOST, NULL, "length of the vectors of users and items"},
     {"epochs", LT_OPT_INT, "50", 1, 100000, NULL, "passes over the pairs seen"},
     {"learning_rate", LT_OPT_FLOAT, "0.05", 1e-9, 100, NULL, "step size"},
-    {"regularization", LT_OPT_FLOAT, "0.002", 0, 1e6, NULL,
+    {"regularization", LT_OPT_FLOAT, "0.01", 0, 1e6, NULL,
      "strength of the l2 penalty on the vectors and biases that a step touches"},
     {"negatives", LT_OPT_INT, "1", 1, 1000, NULL, "items drawn for each pair seen, to be ranked below its item"},
     {"negative_exponent", LT_OPT_FLOAT, "0", 0, 2, NULL,
