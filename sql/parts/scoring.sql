@@ -27,14 +27,14 @@ AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED
 COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any", float8) IS
 'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items; popularity_exponent divides scores by the items'' popularity to this power (NULL: the model''s own).';
 
--- Its arguments are in this order so that untyped parameters of the first form cannot be taken for this one.
+-- method is behind the rest so that untyped parameters of the first form cannot be taken for this one.
 CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer, item_type anyelement,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
-    exclude "any" DEFAULT NULL, method text DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
+    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL, method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, anyelement, float8, boolean, "any", "any", text, float8) IS
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, anyelement, float8, boolean, "any", "any", float8, text) IS
 'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, 10, item_type => NULL::bigint).';
 
 CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, k integer DEFAULT 10,
@@ -47,11 +47,11 @@ COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer,
 
 CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, k integer, item_type anyelement,
     strength float8 DEFAULT NULL, exclude_basket boolean DEFAULT true, candidates "any" DEFAULT NULL,
-    exclude "any" DEFAULT NULL, method text DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
+    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL, method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'longtail_recommend_basket_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, anyelement, float8, boolean, "any", "any", text, float8) IS
+COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, anyelement, float8, boolean, "any", "any", float8, text) IS
 'As recommend_basket, with item_id in the type of item_type: recommend_basket(''shop'', ''{17, 4}'', 10, item_type => NULL::bigint).';
 
 CREATE FUNCTION longtail.similar_items(model text, item_id anycompatible, k integer DEFAULT 10)

@@ -164,7 +164,7 @@ static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model
 
 /*
  * A list for a user or a basket. Arguments: model, user or basket, k, then method or item_type, strength, exclude_seen
- * or exclude_basket, candidates, exclude; behind them method (where item_type took its place) and popularity_exponent.
+ * or exclude_basket, candidates, exclude, popularity_exponent and, where item_type took its place, method.
  */
 static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
@@ -176,8 +176,8 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
-    request.method = ltpg_method_argument(fcinfo, model, typed ? 8 : 3, 4, &request.strength);
-    request.popularity_exponent = exponent_argument(fcinfo, model, typed ? 9 : 8);
+    request.method = ltpg_method_argument(fcinfo, model, typed ? 9 : 3, 4, &request.strength);
+    request.popularity_exponent = exponent_argument(fcinfo, model, 8);
     if (basket)
         take_basket(fcinfo, model, &request);
     else
