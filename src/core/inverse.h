@@ -11,6 +11,7 @@
  * is whole.  About n^3 flops, polled within milliseconds of one another.  LT_DIVERGED when the
  * matrix is not positive definite as far as its digits tell.
  */
-lt_status lt_invert(lt_env *env, int n, double *a);
+lt_status lt_invert_f32(lt_env *env, int n, float *a);
+lt_status lt_invert_f64(lt_env *env, int n, double *a);
 
 #endif
