@@ -46,7 +46,7 @@ SELECT ok(min(l.validation_metric) = min(v.validation_value), 'stopped early, th
 FROM longtail.training_log l JOIN longtail.model_versions v USING (model) WHERE model = 'stopped';
 
 SELECT longtail.train('whole', 'flags', name, label_column => 'y', options => '{"split": "none", "epochs": 3}')
-FROM longtail.algorithms() \g /dev/null
+FROM longtail.algorithms() WHERE name IN ('logistic', 'mlp') \g /dev/null
 SELECT is(count(validation_metric), 0::bigint, 'without a validation part there is none')
 FROM longtail.training_log WHERE model = 'whole';
 SELECT matches(error_of($$ SELECT longtail.train('bad', 'flags', 'mlp', label_column => 'y', options => '{"validation_metric": "ndcg"}') $$),
