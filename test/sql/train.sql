@@ -27,3 +27,6 @@ SELECT model FROM longtail.train('shop', 'purchase', 'logistic', 'customer', 'it
     item_features => 'item', options => '{"features": ["title", "maker"]}');
 SELECT model FROM longtail.train('shop', 'purchase', 'logistic', 'customer', 'item',
     item_features => 'item', options => '{"features": ["title", "maker"], "text": ["title"]}');
+
+-- an algorithm without features says so, and of the source's columns nothing
+SELECT model, features FROM longtail.train('shop', 'purchase', 'item_knn', 'customer', 'item', item_features => 'item');
