@@ -37,7 +37,7 @@ static const lt_option options[] = {
      "steps (baskets, or single rows of different times) between two items that can still make a rule, and the last "
      "ones of a user that recommendations start from"},
     {"decay", LT_OPT_FLOAT, "0.5", 0, 1, NULL, "what each further step between two items leaves of a rule's weight"},
-    {"basket", LT_OPT_FLOAT, "0.5", 0, 1e6, NULL,
+    {"basket", LT_OPT_FLOAT, "1", 0, 1e6, NULL,
      "what two items of the same time add to the rules between them, where following in the next step adds 1"},
     {"half_life", LT_OPT_FLOAT, "0", 0, 1e9, NULL,
      "days after which what happened counts half, before the latest row of training; 0: all counts alike"},
