@@ -10,8 +10,9 @@
  * the matrix's condition leaves them digits enough, and of doubles where it does not, as with weights of thousands.
  * What training takes is compared with the budget before anything is taken.
  *
- * Keeping all weights is the default: the many small ones together hold popular items down, and 1,000 of 10,000 cost
- * 5 % of the NDCG on goodbooks.
+ * Of each item's weights the `neighbors` largest in magnitude are kept.  With 200 of 10,000 (goodbooks) or of 4,000 (an
+ * online shop) lists are as good as with all or better, and the model is a fiftieth; as many as there are items make
+ * the published model.
  */
 #include "inverse.h"
 #include "neighbors.h"
@@ -29,7 +30,7 @@ extern const lt_algorithm lt_ease;
 static const lt_option options[] = {
     {"regularization", LT_OPT_FLOAT, "200", 1e-6, 1e30, NULL,
      "strength of the l2 penalty, in users: what is added to each item's interactions on the diagonal; try 20 to 2000"},
-    {"neighbors", LT_OPT_INT, "0", 0, 1e6, NULL,
+    {"neighbors", LT_OPT_INT, "200", 0, 1e6, NULL,
      "weights kept for each item, those of the largest magnitude: fewer make the model smaller and less exact; 0 keeps "
      "all"},
 };

@@ -14,10 +14,11 @@
 extern const lt_algorithm lt_item_knn;
 
 static const lt_option options[] = {
-    {"neighbors", LT_OPT_INT, "100", 0, 1e6, NULL,
+    {"neighbors", LT_OPT_INT, "50", 0, 1e6, NULL,
      "the most similar items kept for each item; 0 keeps all that share a user"},
-    {"shrinkage", LT_OPT_FLOAT, "50", 0, 1e12, NULL,
-     "added to a similarity's denominator, in users: similarities that rest on few users are pulled towards 0"},
+    {"shrinkage", LT_OPT_FLOAT, "10", 0, 1e12, NULL,
+     "added to a similarity's denominator, a number of users where there are no weights: similarities that rest on few "
+     "users are pulled towards 0"},
 };
 
 static lt_status item_knn_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)

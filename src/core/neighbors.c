@@ -10,6 +10,7 @@
 #include "neighbors.h"
 
 #include "topk.h"
+#include "vectorize.h"
 
 #include <limits.h>
 #include <math.h>
@@ -124,6 +125,17 @@ lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *l, lt_model *m
 }
 
 /* ---- training: products ---- */
+
+void lt_neighbors_degrees(const lt_pairs *seen, double *of_user, double *of_item)
+{
+    for (int32_t u = 0; u < seen->rows; u++)
+        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
+            double x = seen->val == NULL ? 1 : fmax(seen->val[k], 0);
+
+            of_user[u] += x;
+            of_item[seen->col[k]] += x;
+        }
+}
 
 typedef struct product {
     const lt_pairs *source; /* U x I */
@@ -329,7 +341,7 @@ static bool known(const weights *w, int32_t item)
 }
 
 /* margin[0..I) += strength * W's row. Returns how many entries that took. */
-static int64_t add_row(const weights *w, int32_t source, double strength, double *margin)
+LT_VECTORIZED static int64_t add_row(const weights *w, int32_t source, double strength, double *margin)
 {
     if (w->start == NULL) {
         const float *row = w->weight + (size_t)source * (size_t)w->items;

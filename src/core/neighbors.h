@@ -54,6 +54,9 @@ lt_status lt_neighbor_lists_add(lt_env *env, lt_neighbor_lists *lists, const int
 /* Adds the arrays to the model; frees the lists. LT_INVALID when there are more than INT32_MAX entries. */
 lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *lists, lt_model *model);
 
+/* of_user (U) and of_item (I) += the sums of the pairs' weights, or numbers of pairs; negative weights count as 0. */
+void lt_neighbors_degrees(const lt_pairs *seen, double *of_user, double *of_item);
+
 /*
  * W_ij = sum over users u of source(u, i) * target(u, j), divided by norm_i * norm_j + shrinkage (norm NULL: by 1); of
  * each target j the `most` largest are kept, 0: all.  source, target: U x I, of one pattern; may be the same.  Takes

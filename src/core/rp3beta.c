@@ -17,7 +17,7 @@ extern const lt_algorithm lt_rp3beta;
 static const lt_option options[] = {
     {"neighbors", LT_OPT_INT, "100", 0, 1e6, NULL,
      "for each item, from how many others walks are kept, the likeliest; 0 keeps all"},
-    {"alpha", LT_OPT_FLOAT, "0.8", 0, 3, NULL,
+    {"alpha", LT_OPT_FLOAT, "0.7", 0, 3, NULL,
      "power of the chance of each step; below 1 evens out the steps, above 1 sharpens them"},
     {"beta", LT_OPT_FLOAT, "0.2", 0, 3, NULL,
      "weights are divided by the recommended item's popularity to this power; more favours the tail"},
@@ -26,18 +26,6 @@ static const lt_option options[] = {
 static double step(double x, double sum, double alpha)
 {
     return x > 0 ? pow(x / sum, alpha) : 0;
-}
-
-/* sum_i x_ui of each user and sum_u x_ui of each item, without what is negative. */
-static void add_up(const lt_pairs *seen, double *of_user, double *of_item)
-{
-    for (int32_t u = 0; u < seen->rows; u++)
-        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
-            double x = seen->val == NULL ? 1 : fmax(seen->val[k], 0);
-
-            of_user[u] += x;
-            of_item[seen->col[k]] += x;
-        }
 }
 
 static lt_status rp3beta_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)
@@ -55,7 +43,7 @@ static lt_status rp3beta_train(lt_env *env, const lt_dataset *data, const lt_opt
     LT_TRY(lt_alloc(env, &of_item, (size_t)seen->cols, sizeof *of_item, "the chances of a walk"));
     LT_TRY(lt_alloc(env, &source.val, n, sizeof *source.val, "the chances of a walk"));
     LT_TRY(lt_alloc(env, &target.val, n, sizeof *target.val, "the chances of a walk"));
-    add_up(seen, of_user, of_item);
+    lt_neighbors_degrees(seen, of_user, of_item);
     for (int32_t u = 0; u < seen->rows; u++) {
         if (u % 256 == 0)
             LT_TRY(lt_poll(env));
