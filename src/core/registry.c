@@ -5,8 +5,8 @@
 
 #include <string.h>
 
-extern const lt_algorithm lt_als, lt_blend, lt_bpr, lt_ease, lt_graph_filter, lt_item_knn, lt_logistic, lt_mlp,
-    lt_popular, lt_markov, lt_rp3beta, lt_user_knn;
+extern const lt_algorithm lt_als, lt_blend, lt_bpr, lt_content, lt_ease, lt_graph_filter, lt_item_knn, lt_logistic,
+    lt_mlp, lt_popular, lt_markov, lt_rp3beta, lt_user_knn;
 
 /* clang-format off */
 const lt_algorithm *const lt_algorithms[] = {
@@ -21,6 +21,7 @@ const lt_algorithm *const lt_algorithms[] = {
     &lt_popular,
     &lt_user_knn,
     &lt_markov,
+    &lt_content,
     &lt_blend,
     NULL,
 };
