@@ -9,6 +9,7 @@
 
 #include <math.h>
 
+#include "bases.h"
 #include "cache.h"
 #include "catalog/pg_index.h"
 #include "access/htup_details.h"
@@ -184,6 +185,7 @@ static void fit(training *t)
     t->measuring = (lt_measuring){.bundle = &t->bundle, .data = &t->dataset, .options = &t->options};
     t->dataset.measure = lt_measure_epoch;
     t->dataset.measure_context = &t->measuring;
+    ltpg_load_bases(&t->options, &t->dataset);
     LTPG(t->env, t->algorithm->train(t->env, &t->dataset, &t->options, &t->bundle.model, &t->result.fit));
     t->result.features = t->bundle.model.design.dense + t->bundle.model.design.sparse;
 }
