@@ -41,7 +41,8 @@ static const lt_option evaluate_options[] = {
     {"negatives", LT_OPT_TEXT, "", 0, 0, NULL,
      "a relation with the user and item columns: each user's test items are ranked among these alone"},
     {"sampled_negatives", LT_OPT_INT, "0", 0, INT_MAX, NULL,
-     "each user's test items are ranked among as many items, drawn uniformly, that the user does not have; 0: among all"},
+     "each user's test items are ranked among as many items, drawn uniformly, that the user does not have; 0: among "
+     "all"},
 };
 
 typedef struct evaluation {

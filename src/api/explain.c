@@ -44,7 +44,8 @@ static void put_reason(const explanation *e, const char *name, double contributi
     tuplestore_putvalues(e->result->setResult, e->result->setDesc, value, null);
 }
 
-/* contribution[0] is the baseline; those of 0 are left out, the baseline only if it may be. Sorted, the largest first. */
+/* contribution[0] is the baseline; those of 0 are left out, the baseline only if it may be. Sorted, the largest first.
+ */
 static reason *take_reasons(const double *contribution, int64 n, bool baseline, int64 *taken)
 {
     reason *reasons = palloc_extended((1 + (Size)n) * sizeof *reasons, MCXT_ALLOC_HUGE);
@@ -126,8 +127,8 @@ Datum longtail_explain(PG_FUNCTION_ARGS)
     e.model = model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ltpg_model_check_recommender(model);
     algorithm = model->bundle.model.algorithm;
-    subject = ltpg_live_subject(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1),
-                                algorithm->uses_history);
+    subject =
+        ltpg_live_subject(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1), algorithm->uses_history);
     item = ltpg_model_item(model, PG_GETARG_DATUM(2), get_fn_expr_argtype(fcinfo->flinfo, 2));
     if (algorithm->explain_history == NULL && algorithm->explain == NULL)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),

@@ -157,8 +157,8 @@ static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model
     double exponent = PG_ARGISNULL(n) ? model->bundle.popularity_exponent : PG_GETARG_FLOAT8(n);
 
     if (!(exponent >= 0 && exponent <= 10))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("popularity_exponent must be from 0 to 10, not %g", exponent)));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("popularity_exponent must be from 0 to 10, not %g", exponent)));
     return exponent;
 }
 
@@ -274,8 +274,8 @@ Datum longtail_similar_items(PG_FUNCTION_ARGS)
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     int k = k_argument(fcinfo, 2);
-    int32 item = PG_ARGISNULL(1) ? -1
-                                 : ltpg_model_item(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
+    int32 item =
+        PG_ARGISNULL(1) ? -1 : ltpg_model_item(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
@@ -283,9 +283,8 @@ Datum longtail_similar_items(PG_FUNCTION_ARGS)
         return (Datum)0;
     LTPG(env, lt_similar(env, &model->recommender, item, k, &list));
     for (int64 i = 0; i < list.n; i++) {
-        Datum value[4] = {CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
-                          Float8GetDatum(list.score[i]), Int32GetDatum((int32)i + 1),
-                          CStringGetTextDatum(segment_of(model, list.item[i]))};
+        Datum value[4] = {CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])), Float8GetDatum(list.score[i]),
+                          Int32GetDatum((int32)i + 1), CStringGetTextDatum(segment_of(model, list.item[i]))};
         bool null[4] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);

@@ -17,7 +17,8 @@ int32_t lt_last_row(const double *time, const int32_t *order, int64_t from, int6
 /* One value of rows order[from..to) of one pair; `last` is the row that stands for them. */
 float lt_combine(lt_combination how, const float *value, const int32_t *order, int64_t from, int64_t to, int32_t last);
 
-/* One user's rows, in the order they were read; a NULL array is a column that is not there. Items below 0 are unknown. */
+/* One user's rows, in the order they were read; a NULL array is a column that is not there. Items below 0 are unknown.
+ */
 typedef struct lt_events {
     int64_t n; /* at most INT32_MAX */
     int32_t *item;

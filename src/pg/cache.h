@@ -21,7 +21,7 @@ typedef struct ltpg_model {
     lt_bundle bundle;
     lt_recommender recommender;
     lt_combination duplicates; /* how training combined rows of one pair */
-    lt_env *env; /* everything of the model lives here */
+    lt_env *env;               /* everything of the model lives here */
     MemoryContext memory;
     int pins; /* statements using it; a pinned model is never dropped */
     uint64 last_use;

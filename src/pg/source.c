@@ -270,8 +270,8 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
     memset(reading, 0, sizeof *reading);
     ltpg_relation_name(d->source, "source");
     take_roles(&r, d, d->source, false);
-    r.features = features ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken),
-                                                 &bundle->row_encoder, r.n_selected + 1)
+    r.features = features ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder,
+                                                 r.n_selected + 1)
                           : (ltpg_features){.select = ""};
     bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
     bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;

@@ -72,8 +72,8 @@ extern void ltpg_social_read(lt_env *env, const ltpg_definition *definition, con
 extern void ltpg_social_finish(lt_env *env, ltpg_social *edges, const int32 *user_map, int32 users, lt_pairs *out);
 
 /*
- * Reads everything a training needs: fills an empty bundle and the dataset. Without features no column of any relation is
- * one; item_features is still read for its items, which join the catalogue.
+ * Reads everything a training needs: fills an empty bundle and the dataset. Without features no column of any relation
+ * is one; item_features is still read for its items, which join the catalogue.
  */
 extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, bool features, const lt_options *options,
                                lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading);

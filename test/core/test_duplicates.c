@@ -87,8 +87,10 @@ static void against_builder(const char *choice, int labels, int what)
     }
     ok(same == USERS && bundle.users.n == USERS && pairs > USERS * ITEMS / 3,
        "%s, %s labels%s%s: %d of %d histories are the builder's, of %d pairs", choice,
-       labels == 0 ? "no" : labels == 1 ? "boolean" : "rating", what & WEIGHT ? ", weights" : "",
-       what & TIME ? ", times" : "", same, USERS, pairs);
+       labels == 0   ? "no"
+       : labels == 1 ? "boolean"
+                     : "rating",
+       what & WEIGHT ? ", weights" : "", what & TIME ? ", times" : "", same, USERS, pairs);
     test_env_drop(env);
 }
 

@@ -47,8 +47,8 @@ static void test_features(void)
         for (int64_t i = 0; i < list.n; i++) {
             wrong += list.item[i] == item || fabs(list.score[i] - naive_cosine(features, item, list.item[i])) > 1e-6;
             wrong += i > 0 && (list.score[i] > list.score[i - 1] ||
-                               (list.score[i] == list.score[i - 1] && t->r.popularity.rank[list.item[i]] <
-                                                                          t->r.popularity.rank[list.item[i - 1]]));
+                               (list.score[i] == list.score[i - 1] &&
+                                t->r.popularity.rank[list.item[i]] < t->r.popularity.rank[list.item[i - 1]]));
         }
     }
     ok(wrong == 0, "all other items by the cosine, equal ones by popularity");

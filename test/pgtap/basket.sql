@@ -100,7 +100,8 @@ SELECT matches(error_of(format('SELECT longtail.similar_items(%s)', a)), e, a) F
 DO $$ BEGIN PERFORM longtail.train('plain', 'bought', 'ease', 'u', 'item', user_features => 'users', item_features => 'items', options => '{"split": "none", "regularization": 20}'); END $$;
 SELECT is(features, 0, 'no column is encoded') FROM longtail.model_versions WHERE model = 'plain';
 SELECT is((SELECT count(*) FROM longtail.item_stats('plain')), 75::bigint, 'items of item_features join the catalogue');
-SELECT results_eq($$ SELECT item_id, score FROM longtail.recommend_basket('plain', '{item 3,item 8}', 20) $$, $$ SELECT item_id, score FROM longtail.recommend_basket('ease', '{item 3,item 8}', 20) $$, 'nothing else changes');
+-- the two catalogues differ in size, and ease may invert in single precision
+SELECT is(count(*) FILTER (WHERE p.item_id = e.item_id AND abs(p.score - e.score) < 1e-5), 20::bigint, 'nothing else changes') FROM longtail.recommend_basket('plain', '{item 3,item 8}', 20) p JOIN longtail.recommend_basket('ease', '{item 3,item 8}', 20) e USING (rank);
 SELECT is((SELECT count(*) FROM longtail.recommend('plain', 1, 200, exclude_seen => false)), 75::bigint, 'all of them can be recommended');
 DROP TABLE users;
 SELECT lives_ok($$ SELECT * FROM longtail.recommend('plain', 1) $$, 'user_features is not needed');

@@ -64,6 +64,20 @@ SELECT longtail.revoke_model('m', 'no_reader');
 DROP OWNED BY no_reader;
 DROP ROLE no_reader;
 
+-- ---- sequences: algorithms that answer from past items are measured from those of training ----
+
+DO $$ BEGIN
+    PERFORM longtail.train('sequences', 'bought', 'markov', 'u', 'item', time_column => 'place', options => '{"split": "none"}');
+    PERFORM longtail.train('together', 'bought', 'item_knn', 'u', 'item', options => '{"split": "none"}');
+END $$;
+SELECT ok(abs(e.value - (SELECT avg((EXISTS (SELECT FROM longtail.recommend(m, l.u, 10) r WHERE r.item_id = l.item))::int) FROM last l)) < 1e-9 AND e.value > 0.1, format('%s: the next item, hit rate %s', m, e.value))
+FROM unnest('{sequences,together}'::text[]) m, LATERAL longtail.evaluate(m, 'last', '{10}') e WHERE metric = 'hit_rate';
+SELECT ok(value BETWEEN 0.1 AND 1 AND n = (SELECT count(*) FROM last), m || ' among negatives') FROM unnest('{sequences,together}'::text[]) m, LATERAL longtail.evaluate(m, 'last', '{10}', options => '{"negatives": "negatives"}') WHERE metric = 'hit_rate';
+CREATE TABLE rated AS SELECT u, item, 1 + floor(5 * noise('r', u::text, item)) AS rating FROM everything;
+DO $$ BEGIN PERFORM longtail.train('rated', 'rated', 'item_knn', 'u', 'item', 'rating', options => '{"split": "none"}'); END $$;
+SELECT is(count(*) FILTER (WHERE metric IN ('rmse', 'mae', 'log_loss', 'label_auc')), 0::bigint, 'what only ranks has no figures of single predictions') FROM longtail.evaluate('rated', 'rated');
+SELECT matches(error_of($$ SELECT longtail.train('rated', 'rated', 'item_knn', 'u', 'item', 'rating', options => '{"validation_metric": "rmse"}') $$), 'only ranks', 'nor is it validated by them');
+
 -- ---- sampled negatives ----
 
 CREATE TABLE ranks AS -- places in the whole catalogue without what the user has, and how many others there are
