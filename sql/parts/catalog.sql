@@ -78,6 +78,24 @@ CREATE TABLE longtail.training_epoch (
 COMMENT ON TABLE longtail.training_epoch IS
 'One row an epoch of each training. Read longtail.training_log instead.';
 
+CREATE TABLE longtail.training_trial (
+    model_id integer NOT NULL,
+    version integer NOT NULL,
+    trial integer NOT NULL,
+    algorithm text NOT NULL,
+    options jsonb NOT NULL,
+    validation_metric text,
+    validation_value float8,
+    aplt float8,
+    epochs integer,
+    seconds float8 NOT NULL,
+    chosen boolean NOT NULL,
+    error text,
+    PRIMARY KEY (model_id, version, trial)
+);
+COMMENT ON TABLE longtail.training_trial IS
+'What a search or algorithm auto tried, one row each. Read longtail.training_trials instead.';
+
 CREATE TABLE longtail.model_grant (
     model_id integer NOT NULL,
     grantee name NOT NULL,
@@ -87,7 +105,7 @@ COMMENT ON TABLE longtail.model_grant IS
 'Roles that may use a model they do not own. Written by longtail.grant_model and longtail.revoke_model.';
 
 REVOKE ALL ON longtail.model, longtail.model_version, longtail.model_data, longtail.training_epoch,
-    longtail.model_grant FROM PUBLIC;
+    longtail.training_trial, longtail.model_grant FROM PUBLIC;
 GRANT USAGE ON SCHEMA longtail TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('longtail.model', '');
@@ -95,6 +113,7 @@ SELECT pg_catalog.pg_extension_config_dump('longtail.model_model_id_seq', '');
 SELECT pg_catalog.pg_extension_config_dump('longtail.model_version', '');
 SELECT pg_catalog.pg_extension_config_dump('longtail.model_data', '');
 SELECT pg_catalog.pg_extension_config_dump('longtail.training_epoch', '');
+SELECT pg_catalog.pg_extension_config_dump('longtail.training_trial', '');
 SELECT pg_catalog.pg_extension_config_dump('longtail.model_grant', '');
 
 -- What the current role may use: its own models, those of roles it is a member of, those granted to it.
@@ -135,13 +154,24 @@ COMMENT ON VIEW longtail.training_log IS
 'The learning curve: one row an epoch, with losses a unit of weight, the validation metric, and seconds since training began. Validation figures are of the model as it stands after the epoch; ndcg and recall are of 300 users at most. The metric is NULL without a validation part, and with logistic but for the first five iterations, each tenth and the last.';
 GRANT SELECT ON longtail.training_log TO PUBLIC;
 
+CREATE VIEW longtail.training_trials WITH (security_barrier) AS
+SELECT s.model, t.version, t.trial, t.algorithm, t.options, t.validation_metric, t.validation_value, t.aplt, t.epochs,
+       t.seconds, t.chosen, t.error
+FROM longtail.models s
+JOIN longtail.model m ON m.name = s.model
+JOIN longtail.training_trial t ON t.model_id = m.model_id;
+COMMENT ON VIEW longtail.training_trials IS
+'What option search and algorithm auto tried for a version, one row each: the options tried, the validation figure, the share of tail items in lists of 10 (aplt), whether it was chosen, and why it failed. Models measured at several popularity exponents were trained once; their rows have the same seconds.';
+GRANT SELECT ON longtail.training_trials TO PUBLIC;
+
 CREATE VIEW longtail.training_progress AS
-SELECT a.pid, a.usename AS role, m.part[1] AS model, m.part[2] AS phase, m.part[3]::integer AS epoch,
-       m.part[4]::integer AS epochs, m.part[5]::float8 AS loss, pg_catalog.now() - a.query_start AS running
+SELECT a.pid, a.usename AS role, m.part[1] AS model, m.part[5] AS phase, m.part[6]::integer AS epoch,
+       m.part[7]::integer AS epochs, m.part[8]::float8 AS loss, pg_catalog.now() - a.query_start AS running,
+       m.part[2]::integer AS trial, m.part[3]::integer AS trials, m.part[4] AS algorithm
 FROM pg_catalog.pg_stat_activity a,
      LATERAL pg_catalog.regexp_match(a.query,
-         '^longtail training "(.*)": ([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+))?$') AS m (part)
+         '^longtail training "(.*)": (?:trial ([0-9]+) of ([0-9]+) ([a-z0-9_]+) )?([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+))?$') AS m (part)
 WHERE a.datname = pg_catalog.current_database() AND a.state = 'active' AND m.part IS NOT NULL;
 COMMENT ON VIEW longtail.training_progress IS
-'Trainings under way in this database, one row each, from the activity their sessions report; other roles'' sessions show only to those who may see their activity.';
+'Trainings under way in this database, one row each, from the activity their sessions report; trial, trials and algorithm say what of a search is trained; other roles'' sessions show only to those who may see their activity.';
 GRANT SELECT ON longtail.training_progress TO PUBLIC;

@@ -298,6 +298,7 @@ static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
         how.popularity_exponent = lt_option_float(&e->options, "popularity_exponent");
     make_test(e, &seen, &test);
     find_strangers(e, &test);
+    test.hidden = e->model->bundle.hidden;
     if (take_candidates(e, &test, &candidates))
         test.candidates = &candidates;
     LTPG(e->env, lt_ranking_init(e->env, &metrics, k, n_k, &r->popularity));

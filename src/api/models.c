@@ -79,8 +79,8 @@ Datum longtail_algorithms(PG_FUNCTION_ARGS)
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
 
     InitMaterializedSRF(fcinfo, 0);
-    for (int i = 0; lt_algorithms[i] != NULL; i++) {
-        const lt_algorithm *a = lt_algorithms[i];
+    for (int i = 0; i == 0 || lt_algorithms[i - 1] != NULL; i++) {
+        const lt_algorithm *a = i == 0 ? &ltpg_auto : lt_algorithms[i - 1];
         Datum value[4] = {CStringGetTextDatum(a->name), BoolGetDatum(a->supervised), BoolGetDatum(a->recommender),
                           CStringGetTextDatum(a->help)};
         bool null[4] = {false};

@@ -106,6 +106,13 @@ lt_status lt_bundle_grow(lt_env *env, lt_bundle *b)
     for (int32_t i = 0; i < m->design.items; i++)
         count[i] = b->item_count[i];
     b->item_count = count;
+    if (b->hidden != NULL) { /* what is new is of the source's own catalogue */
+        uint8_t *hidden;
+
+        LT_TRY(lt_alloc(env, &hidden, (size_t)grown.items, 1, "the hidden items"));
+        memcpy(hidden, b->hidden, (size_t)m->design.items);
+        b->hidden = hidden;
+    }
     if (b->hidden != NULL) {
         LT_TRY(lt_alloc(env, &hidden, (size_t)grown.items, 1, "the hidden items"));
         memcpy(hidden, b->hidden, (size_t)m->design.items);

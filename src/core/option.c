@@ -30,6 +30,24 @@ const lt_option lt_common_options[] = {
     {"validation_metric", LT_OPT_ENUM, "auto", 0, 0, "auto|log_loss|auc|rmse|mae|poisson_deviance|ndcg|recall",
      "what is measured on the validation part; auto: ndcg at 10 for implicit feedback, log_loss for boolean labels, "
      "poisson_deviance with the Poisson loss, rmse for other numbers; always ndcg for algorithms that only rank"},
+    {"search", LT_OPT_OBJECT, "{}", 0, 0, NULL,
+     "options to try, each with a list of values: every combination is trained, measured on the validation part, and "
+     "the "
+     "best is kept; popularity_exponent is tried without training again; with algorithm auto also {\"ease\": {...}}, "
+     "for "
+     "one algorithm alone"},
+    {"ndcg_budget", LT_OPT_FLOAT, "0", 0, 1, NULL,
+     "of all trials whose validation metric is lower than the best by at most this share of it, a search keeps the one "
+     "with most tail items in its lists (APLT at 10)"},
+    {"refit", LT_OPT_ENUM, "auto", 0, 0, "auto|always|never",
+     "whether the version is trained again, on the validation part as well, after it was measured; auto: after a "
+     "search "
+     "and with algorithm auto"},
+    {"domain_source", LT_OPT_TEXT, "", 0, 0, NULL,
+     "a relation of another shop or kind of interaction, with columns named as the source's, whose rows are added to "
+     "training alone; {\"domain\": {\"source\": ..., \"weight\": ...}} gives both options; items that only it has are "
+     "not recommended"},
+    {"domain_weight", LT_OPT_FLOAT, "1", 0, 1e6, NULL, "what the weights of domain_source's rows are multiplied by"},
     {"promote", LT_OPT_ENUM, "if_better", 0, 0, "if_better|always|never",
      "whether a retrained version becomes the active one; if_better: when its validation metric is not worse than the "
      "active version's by more than promote_tolerance"},
@@ -82,6 +100,8 @@ const char *lt_option_type_name(lt_option_type type)
         return "list of names";
     case LT_OPT_PAIRS:
         return "list of pairs of names";
+    case LT_OPT_OBJECT:
+        return "object";
     case LT_OPT_TEXT:
         return "text";
     }
@@ -160,6 +180,8 @@ static lt_status fail_value(lt_env *env, const lt_option *spec)
         return lt_fail(env, LT_INVALID,
                        "option \"%s\" must be a list of pairs of names, such as [[\"country\", \"category\"]]",
                        spec->name);
+    case LT_OPT_OBJECT:
+        return lt_fail(env, LT_INVALID, "option \"%s\" must be an object", spec->name);
     case LT_OPT_TEXT:
         return lt_fail(env, LT_INVALID, "option \"%s\" must be a text", spec->name);
     }
@@ -297,6 +319,18 @@ lt_status lt_options_set_text(lt_env *env, lt_options *o, const char *name, cons
     return LT_OK;
 }
 
+lt_status lt_options_set_object(lt_env *env, lt_options *o, const char *name, const char *json)
+{
+    int i;
+
+    LT_TRY(find_or_fail(env, o, name, &i));
+    if (o->spec[i]->type != LT_OPT_OBJECT)
+        return lt_options_bad_type(env, o, name, "an object");
+    LT_TRY(copy_text(env, json, &o->value[i].text));
+    o->value[i].given = true;
+    return LT_OK;
+}
+
 /* The empty list has no element type: a caller reading JSON may set any list option to it with either setter. */
 static bool is_list(const lt_option *spec)
 {
@@ -382,6 +416,9 @@ static lt_status set_default(lt_env *env, lt_options *o, int i)
     case LT_OPT_ENUM:
     case LT_OPT_TEXT:
         LT_TRY(lt_options_set_text(env, o, spec->name, text));
+        break;
+    case LT_OPT_OBJECT:
+        LT_TRY(lt_options_set_object(env, o, spec->name, text));
         break;
     case LT_OPT_INTS:
         for (text++; n < MAX_INTS; text = end + strspn(end, ", ")) {
@@ -471,7 +508,7 @@ const char *lt_option_text(const lt_options *o, const char *name)
 {
     lt_option_type type = o->spec[lt_options_find(o, name)]->type;
 
-    assert(type == LT_OPT_ENUM || type == LT_OPT_TEXT);
+    assert(type == LT_OPT_ENUM || type == LT_OPT_TEXT || type == LT_OPT_OBJECT);
     (void)type;
     return lt_option_value(o, name)->text;
 }

@@ -13,11 +13,12 @@ typedef enum lt_option_type {
     LT_OPT_INT,   /* a whole number */
     LT_OPT_FLOAT, /* a finite number */
     LT_OPT_BOOL,
-    LT_OPT_ENUM,  /* one of `choices` */
-    LT_OPT_INTS,  /* a list of whole numbers: [64, 32] */
-    LT_OPT_NAMES, /* a list of names: ["price", "-colour"] */
-    LT_OPT_PAIRS, /* a list of pairs of names: [["country", "category"]], stored flat */
-    LT_OPT_TEXT,  /* any text, such as the name of a relation */
+    LT_OPT_ENUM,   /* one of `choices` */
+    LT_OPT_INTS,   /* a list of whole numbers: [64, 32] */
+    LT_OPT_NAMES,  /* a list of names: ["price", "-colour"] */
+    LT_OPT_PAIRS,  /* a list of pairs of names: [["country", "category"]], stored flat */
+    LT_OPT_TEXT,   /* any text, such as the name of a relation */
+    LT_OPT_OBJECT, /* a JSON object, kept as its text; whoever uses it reads it */
 } lt_option_type;
 
 typedef struct lt_option {
@@ -62,6 +63,7 @@ lt_status lt_options_set_bool(lt_env *env, lt_options *o, const char *name, bool
 lt_status lt_options_set_text(lt_env *env, lt_options *o, const char *name, const char *value);
 lt_status lt_options_set_numbers(lt_env *env, lt_options *o, const char *name, const double *values, int n);
 lt_status lt_options_set_names(lt_env *env, lt_options *o, const char *name, const char *const *values, int n);
+lt_status lt_options_set_object(lt_env *env, lt_options *o, const char *name, const char *json);
 /* For a value of a JSON type no setter takes (null, object): the error, with the type expected. */
 lt_status lt_options_bad_type(lt_env *env, const lt_options *o, const char *name, const char *found);
 

@@ -130,6 +130,8 @@ typedef struct lt_measuring { /* the context */
     const lt_options *options;
 } lt_measuring;
 lt_status lt_measure_epoch(lt_env *env, void *context, const lt_model *model, double *value);
+/* Whether the metric is of lists, not of single predictions. */
+bool lt_metric_of_lists(const char *metric);
 /* Whether a higher value of the metric is better. */
 bool lt_metric_higher_is_better(const char *metric);
 

@@ -424,7 +424,7 @@ static const char *metric_of(const lt_recommender *r, const lt_dataset *data, co
     return r->bundle->model.link == LT_LINK_EXP ? "poisson_deviance" : "rmse";
 }
 
-static bool is_ranking(const char *metric)
+bool lt_metric_of_lists(const char *metric)
 {
     return strcmp(metric, "ndcg") == 0 || strcmp(metric, "recall") == 0;
 }
@@ -439,18 +439,18 @@ static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset
         *metric = metric_of(r, data, options);
     for (int i = 0; i < n; i++)
         out[i] = (lt_validation){NAN, NAN};
-    if (is_ranking(*metric) && !lt_bundle_is_recommender(r->bundle)) {
+    if (lt_metric_of_lists(*metric) && !lt_bundle_is_recommender(r->bundle)) {
         lt_fail(env, LT_INVALID, "validation metric \"%s\" needs users and items", *metric);
         return lt_fail_hint(env, "Give user_column and item_column, or use log_loss, auc, rmse or mae.");
     }
-    if (!is_ranking(*metric) && r->bundle->model.algorithm->ranks_only) {
+    if (!lt_metric_of_lists(*metric) && r->bundle->model.algorithm->ranks_only) {
         lt_fail(env, LT_INVALID, "validation metric \"%s\" is of single predictions, and algorithm \"%s\" only ranks",
                 *metric, r->bundle->model.algorithm->name);
         return lt_fail_hint(env, "Use ndcg or recall.");
     }
     if (data->validation.n == 0)
         return LT_OK;
-    if (is_ranking(*metric))
+    if (lt_metric_of_lists(*metric))
         return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, exponent, n,
                                 out);
     LT_TRY(validate_pointwise(env, r, data, options, *metric, &value));
@@ -490,7 +490,7 @@ static lt_status measure_epoch(lt_env *env, const lt_measuring *m, const lt_mode
 
     lent.model = *model;
     metric = metric_of(&r, m->data, m->options);
-    if (is_ranking(metric)) /* single predictions need nothing made ready */
+    if (lt_metric_of_lists(metric)) /* single predictions need nothing made ready */
         LT_TRY(lt_recommender_init(env, &r, &lent));
     return validate_as_served(env, &r, m->data, m->options, EPOCH_USERS, &metric, value);
 }

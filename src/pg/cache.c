@@ -30,7 +30,7 @@ typedef struct opened {
 
 /* ---- loading ---- */
 
-static ltpg_model *load(const ltpg_version *version, MemoryContext parent)
+static ltpg_model *load(const ltpg_version *version, const char *part, MemoryContext parent)
 {
     MemoryContext memory = AllocSetContextCreate(parent, "longtail model", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
@@ -45,7 +45,7 @@ static ltpg_model *load(const ltpg_version *version, MemoryContext parent)
     model->definition = ltpg_catalog_definition(version->model_id, version->version);
     model->duplicates = lt_combination_of(ltpg_options_text(model->definition->options, "duplicates", "auto"),
                                           model->definition->label_column != NULL);
-    bytes = ltpg_catalog_load(version, "model", &n);
+    bytes = ltpg_catalog_load(version, part, &n);
     lt_reader_init(model->env, &reader, bytes, n);
     if (lt_bundle_read(&reader, &model->bundle) != LT_OK) {
         lt_fail_hint(model->env, "Model \"%s\", version %d. Promote another version, or train again.",
@@ -98,7 +98,7 @@ static ltpg_model *get(const ltpg_version *version)
             model->version.trained == version->trained)
             break;
     if (model == NULL) {
-        model = load(version, CurrentMemoryContext);
+        model = load(version, "model", CurrentMemoryContext);
         MemoryContextSetParent(model->memory, CacheMemoryContext);
         model->next = models;
         models = model;
@@ -112,7 +112,15 @@ ltpg_model *ltpg_model_load(const char *name, int version)
     ltpg_version found;
 
     ltpg_catalog_find(name, version, LTPG_USE, false, &found);
-    return load(&found, CurrentMemoryContext);
+    return load(&found, "model", CurrentMemoryContext);
+}
+
+ltpg_model *ltpg_model_load_validated(const char *name)
+{
+    ltpg_version found;
+
+    ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_USE, false, &found);
+    return load(&found, ltpg_catalog_has_part(&found, "validated") ? "validated" : "model", CurrentMemoryContext);
 }
 
 /* ---- opening ---- */

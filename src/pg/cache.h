@@ -44,6 +44,8 @@ typedef struct ltpg_model {
  */
 extern ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name);
 /* A version by number, not kept: it lives in the current memory context. */
+/* The active version with the weights its validation figure is of, where it was trained again since. */
+extern ltpg_model *ltpg_model_load_validated(const char *name);
 extern ltpg_model *ltpg_model_load(const char *name, int version);
 
 /* An error unless the model recommends (has users and items). */

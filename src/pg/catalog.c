@@ -351,7 +351,7 @@ static void store_version(int model_id, int version, const ltpg_definition *d, c
 
     give(&a, INT4OID, Int32GetDatum(model_id));
     give(&a, INT4OID, Int32GetDatum(version));
-    give_text(&a, d->algorithm);
+    give_text(&a, t->algorithm);
     give(&a, JSONBOID, JsonbPGetDatum(t->options));
     give(&a, INT8OID, Int64GetDatum(t->rows));
     give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
@@ -425,6 +425,34 @@ static void store_epochs(int model_id, int version, const ltpg_training *t)
     }
 }
 
+static void store_trials(int model_id, int version, const ltpg_training *t)
+{
+    for (int i = 0; i < t->n_trials; i++) {
+        const ltpg_trial *trial = &t->trials[i];
+        arguments a = {0};
+
+        give(&a, INT4OID, Int32GetDatum(model_id));
+        give(&a, INT4OID, Int32GetDatum(version));
+        give(&a, INT4OID, Int32GetDatum(i + 1));
+        give_text(&a, trial->algorithm);
+        give(&a, JSONBOID, JsonbPGetDatum(trial->options));
+        give_text(&a, t->metric);
+        give_float(&a, trial->value);
+        give_float(&a, trial->aplt);
+        if (trial->epochs < 0)
+            give_null(&a, INT4OID);
+        else
+            give(&a, INT4OID, Int32GetDatum(trial->epochs));
+        give(&a, FLOAT8OID, Float8GetDatum(trial->seconds));
+        give(&a, BOOLOID, BoolGetDatum(trial->chosen));
+        give_text(&a, trial->error);
+        run("INSERT INTO longtail.training_trial (model_id, version, trial, algorithm, options, validation_metric,"
+            " validation_value, aplt, epochs, seconds, chosen, error)"
+            " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+            &a, false, SPI_OK_INSERT);
+    }
+}
+
 static void set_active(int model_id, int version)
 {
     arguments a = {0};
@@ -449,14 +477,15 @@ int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, c
     for (int i = 0; i < n_parts; i++)
         store_part(model_id, version, &parts[i]);
     store_epochs(model_id, version, training);
+    store_trials(model_id, version, training);
     if (training->promoted)
         set_active(model_id, version);
     SPI_finish();
     return version;
 }
 
-int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features,
-                                 const char *decision, double seconds, const ltpg_part *parts, int n_parts)
+int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features, const char *decision,
+                                 double seconds, const ltpg_part *parts, int n_parts)
 {
     arguments lock = {0}, a = {0};
     int version;
@@ -485,12 +514,36 @@ int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 it
         &a, false, SPI_OK_INSERT);
     for (int i = 0; i < n_parts; i++)
         store_part(from->model_id, version, &parts[i]);
+    memset(&a, 0, sizeof a);
+    give(&a, INT4OID, Int32GetDatum(from->model_id));
+    give(&a, INT4OID, Int32GetDatum(from->version));
+    give(&a, INT4OID, Int32GetDatum(version));
+    run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
+        " SELECT model_id, $3, part, chunk, checksum, bytes FROM longtail.model_data"
+        " WHERE model_id = $1 AND version = $2 AND part = 'validated'",
+        &a, false, SPI_OK_INSERT);
     set_active(from->model_id, version);
     SPI_finish();
     return version;
 }
 
 /* ---- loading ---- */
+
+bool ltpg_catalog_has_part(const ltpg_version *version, const char *part)
+{
+    arguments a = {0};
+    bool found;
+
+    SPI_connect();
+    give(&a, INT4OID, Int32GetDatum(version->model_id));
+    give(&a, INT4OID, Int32GetDatum(version->version));
+    give_text(&a, part);
+    run("SELECT FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3 AND chunk = 0", &a, true,
+        SPI_OK_SELECT);
+    found = SPI_processed > 0;
+    SPI_finish();
+    return found;
+}
 
 uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
 {
@@ -550,6 +603,7 @@ void ltpg_catalog_drop(const char *model)
     static const char *const deletes[] = {
         "DELETE FROM longtail.model_data WHERE model_id = $1",
         "DELETE FROM longtail.training_epoch WHERE model_id = $1",
+        "DELETE FROM longtail.training_trial WHERE model_id = $1",
         "DELETE FROM longtail.model_version WHERE model_id = $1",
         "DELETE FROM longtail.model_grant WHERE model_id = $1",
         "DELETE FROM longtail.model WHERE model_id = $1",

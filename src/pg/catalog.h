@@ -42,9 +42,23 @@ extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, 
 /* What retrain uses (LTPG_NO_VERSION), or what a version was trained by. */
 extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 
+/* One thing a search tried. */
+typedef struct ltpg_trial {
+    int candidate;   /* of the plan */
+    double exponent; /* popularity's */
+    const char *algorithm;
+    Jsonb *options;     /* those tried */
+    double value, aplt; /* NaN: not measured */
+    int epochs;         /* -1: it failed */
+    double seconds;
+    bool chosen;
+    const char *error; /* NULL: none */
+} ltpg_trial;
+
 /* Results of a training besides the weights. */
 typedef struct ltpg_training {
-    Jsonb *options;                         /* those of this version */
+    const char *algorithm; /* of this version, as are the options: auto is a definition's */
+    Jsonb *options;
     int64 rows, rows_skipped, users, items; /* users -1: supervised */
     int features;
     lt_fit fit;
@@ -55,6 +69,8 @@ typedef struct ltpg_training {
     double seconds;
     int n_epochs;
     lt_epoch *epochs;
+    int n_trials;
+    ltpg_trial *trials;
     TimestampTz trained;
 } ltpg_training;
 
@@ -72,6 +88,7 @@ typedef struct ltpg_part {
  */
 extern int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
                               const ltpg_part *parts, int n_parts);
+extern bool ltpg_catalog_has_part(const ltpg_version *version, const char *part);
 /*
  * Stores a version like an existing one but for what grew, in the current transaction, makes it the active one and
  * returns its number. users and items: how many there are now.

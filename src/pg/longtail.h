@@ -27,7 +27,10 @@ typedef struct ltpg_progress ltpg_progress;
 extern ltpg_progress *ltpg_progress_start(const char *model);
 extern void ltpg_progress_phase(ltpg_progress *progress, const char *phase); /* one word: reading, training, ... */
 extern void ltpg_progress_epoch(ltpg_progress *progress, const lt_epoch *epoch);
+/* The epochs since the last call; they live where the progress was started. */
 extern int ltpg_progress_epochs(ltpg_progress *progress, lt_epoch **epochs);
+/* What phases and epochs from now on are of; trial 0: the training as a whole. */
+extern void ltpg_progress_trial(ltpg_progress *progress, int trial, int trials, const char *algorithm);
 extern void ltpg_progress_end(ltpg_progress *progress);
 
 /* ---- environment and errors (env.c) ---- */
@@ -51,12 +54,16 @@ extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
 
 /* ---- algorithms and options (options.c) ---- */
 
-/* By name; an error for one that there is not. */
+/* "auto": no algorithm, but a choice of several; its options are those all share, and which to try. */
+extern const struct lt_algorithm ltpg_auto;
+/* By name, auto included; an error for one that there is not. */
 extern const struct lt_algorithm *ltpg_algorithm(const char *name);
 
 /* Sets options from a JSON object. Any other JSON value, an unknown key or a bad value is an error.  An object given
  * for an option ("rerank": {"method": "xquad", "strength": 0.3}) sets option and option_key. */
 extern void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given);
+/* Whether a key of such an object sets an option of this list. */
+extern bool ltpg_options_have(const lt_options *options, const char *key);
 /* One text of an options object, without its table; `otherwise` when it is not there. */
 extern const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise);
 

@@ -74,13 +74,24 @@ static lt_status set_list(lt_env *env, lt_options *options, const char *name, Js
 static lt_status set_value(lt_env *env, lt_options *options, const char *name, JsonbIteratorToken token,
                            const JsonbValue *v, JsonbIterator **it);
 
+/* Whether there are options o_something, which an object for o may set. */
+static bool has_parts(const lt_options *options, const char *name)
+{
+    const char *start = psprintf("%s_", name);
+
+    for (int i = 0; i < options->n; i++)
+        if (strncmp(options->spec[i]->name, start, strlen(start)) == 0)
+            return true;
+    return false;
+}
+
 /* {"method": m, "strength": s} given for option o: o = m, o_strength = s. */
 static lt_status set_object(lt_env *env, lt_options *options, const char *name, JsonbIterator **it)
 {
     JsonbValue v;
     JsonbIteratorToken token;
 
-    if (lt_options_find(options, psprintf("%s_strength", name)) < 0)
+    if (!has_parts(options, name))
         return lt_options_bad_type(env, options, name, "an object");
     while ((token = JsonbIteratorNext(it, &v, false)) == WJB_KEY) {
         const char *key = json_string(&v);
@@ -111,6 +122,23 @@ static lt_status set_value(lt_env *env, lt_options *options, const char *name, J
     }
 }
 
+/* A value of the object that options are, nested ones still packed. */
+static lt_status set_packed(lt_env *env, lt_options *options, const char *name, const JsonbValue *v)
+{
+    int at = lt_options_find(options, name);
+    JsonbIterator *it;
+    JsonbValue start;
+    JsonbIteratorToken token;
+
+    if (v->type != jbvBinary)
+        return set_value(env, options, name, WJB_VALUE, v, NULL);
+    if (at >= 0 && options->spec[at]->type == LT_OPT_OBJECT && JsonContainerIsObject(v->val.binary.data))
+        return lt_options_set_object(env, options, name, JsonbToCString(NULL, v->val.binary.data, v->val.binary.len));
+    it = JsonbIteratorInit(v->val.binary.data);
+    token = JsonbIteratorNext(&it, &start, false);
+    return set_value(env, options, name, token, &start, &it);
+}
+
 void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
 {
     JsonbIterator *it;
@@ -125,8 +153,8 @@ void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
     while ((token = JsonbIteratorNext(&it, &v, false)) == WJB_KEY) {
         const char *name = json_string(&v);
 
-        token = JsonbIteratorNext(&it, &v, false);
-        LTPG(env, set_value(env, options, name, token, &v, &it));
+        JsonbIteratorNext(&it, &v, true);
+        LTPG(env, set_packed(env, options, name, &v));
     }
 }
 
@@ -140,9 +168,29 @@ const char *ltpg_options_text(const Jsonb *given, const char *name, const char *
     return json_string(&value);
 }
 
+bool ltpg_options_have(const lt_options *options, const char *key)
+{
+    return lt_options_find(options, key) >= 0 || has_parts(options, key);
+}
+
+static const lt_option auto_options[] = {
+    {"algorithms", LT_OPT_NAMES, "[]", 0, 0, NULL,
+     "the algorithms to try; empty: for implicit feedback popularity, item_knn, rp3beta, graph_filter, als, ease up to "
+     "10,000 items, and markov with a time column; else logistic and mlp"},
+};
+
+const lt_algorithm ltpg_auto = {
+    .name = "auto",
+    .help = "tries several algorithms and options, and keeps what is best on the validation part",
+    .supervised = true,
+    .recommender = true,
+    .options = auto_options,
+    .n_options = lengthof(auto_options),
+};
+
 const lt_algorithm *ltpg_algorithm(const char *name)
 {
-    const lt_algorithm *algorithm = lt_algorithm_find(name);
+    const lt_algorithm *algorithm = strcmp(name, ltpg_auto.name) == 0 ? &ltpg_auto : lt_algorithm_find(name);
 
     if (algorithm == NULL)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("unknown algorithm \"%s\"", name),

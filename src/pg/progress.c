@@ -17,7 +17,9 @@
 #define MAX_NAME 128 /* bytes of a model's name that are shown: the activity string is short */
 
 struct ltpg_progress {
+    MemoryContext memory;
     const char *model;
+    const char *trial; /* "", or "trial 3 of 12 ease " */
     lt_epoch *epochs;
     int n, capacity;
     instr_time last_notice;
@@ -27,9 +29,9 @@ ltpg_progress *ltpg_progress_start(const char *model)
 {
     ltpg_progress *p = palloc0(sizeof *p);
 
+    p->memory = CurrentMemoryContext;
+    p->trial = "";
     p->model = pnstrdup(model, pg_mbcliplen(model, strlen(model), MAX_NAME));
-    p->capacity = 64;
-    p->epochs = palloc(p->capacity * sizeof *p->epochs);
     INSTR_TIME_SET_CURRENT(p->last_notice);
     return p;
 }
@@ -54,10 +56,10 @@ void ltpg_progress_phase(ltpg_progress *p, const char *phase)
 {
     char activity[NAMEDATALEN * 4];
 
-    snprintf(activity, sizeof activity, "longtail training \"%s\": %s", p->model, phase);
+    snprintf(activity, sizeof activity, "longtail training \"%s\": %s%s", p->model, p->trial, phase);
     pgstat_report_activity(STATE_RUNNING, activity);
     if (is_time_to_tell(p))
-        ereport(NOTICE, (errmsg("model \"%s\": %s", p->model, phase)));
+        ereport(NOTICE, (errmsg("model \"%s\": %s%s", p->model, p->trial, phase)));
 }
 
 void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
@@ -65,29 +67,40 @@ void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
     char activity[NAMEDATALEN * 4];
 
     if (p->n == p->capacity) {
-        p->capacity *= 2;
-        p->epochs = repalloc(p->epochs, p->capacity * sizeof *p->epochs);
+        p->capacity = Max(64, p->capacity * 2);
+        p->epochs = p->n == 0 ? MemoryContextAlloc(p->memory, p->capacity * sizeof *p->epochs)
+                              : repalloc_huge(p->epochs, p->capacity * sizeof *p->epochs);
     }
     p->epochs[p->n++] = *epoch;
-    snprintf(activity, sizeof activity, "longtail training \"%s\": training epoch %d of %d loss %.6g", p->model,
-             epoch->epoch, epoch->epochs, epoch->train_loss);
+    snprintf(activity, sizeof activity, "longtail training \"%s\": %straining epoch %d of %d loss %.6g", p->model,
+             p->trial, epoch->epoch, epoch->epochs, epoch->train_loss);
     pgstat_report_activity(STATE_RUNNING, activity);
     if (!is_time_to_tell(p))
         return;
     if (isnan(epoch->validation_loss))
-        ereport(NOTICE, (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, %.1f s", p->model,
-                                epoch->epoch, epoch->epochs, epoch->train_loss, epoch->seconds)));
+        ereport(NOTICE, (errmsg("model \"%s\": %sepoch %d of at most %d, training loss %.5f, %.1f s", p->model,
+                                p->trial, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->seconds)));
     else
-        ereport(
-            NOTICE,
-            (errmsg("model \"%s\": epoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s", p->model,
-                    epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss, epoch->seconds)));
+        ereport(NOTICE,
+                (errmsg("model \"%s\": %sepoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s",
+                        p->model, p->trial, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss,
+                        epoch->seconds)));
 }
 
 int ltpg_progress_epochs(ltpg_progress *p, lt_epoch **epochs)
 {
+    int n = p->n;
+
     *epochs = p->epochs;
-    return p->n;
+    p->epochs = NULL;
+    p->n = p->capacity = 0;
+    return n;
+}
+
+void ltpg_progress_trial(ltpg_progress *p, int trial, int trials, const char *algorithm)
+{
+    p->trial =
+        trial == 0 ? "" : MemoryContextStrdup(p->memory, psprintf("trial %d of %d %s ", trial, trials, algorithm));
 }
 
 void ltpg_progress_end(ltpg_progress *p)

@@ -1,17 +1,20 @@
 /*
  * source.c: rows in: the walk from the caller's relations to a dataset.
  *
- * Order of reading: source, edges between users (which may add users), user_features, item_features (which may add
- * items), then ids are numbered, and features and edges placed by number.
+ * Order of reading: source, item_features (which may add items), the source of another domain (which may add users, and
+ * hidden items), edges between users (which may add users), user_features, then ids are numbered, and features and
+ * edges placed by number.
  */
 #include "source.h"
 
 #include <float.h>
 #include <math.h>
 
+#include "catalog/pg_type.h"
 #include "ids.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
+#include "utils/regproc.h"
 
 /* ---- the source's rows ---- */
 
@@ -30,6 +33,9 @@ typedef struct source_reader {
     ltpg_features features;
     role user, item, label, weight, time;
     int64 negative_weights;
+    double weight_scale; /* what weights are multiplied by */
+    double first_time;   /* the earliest there was */
+    bool domain;         /* rows of another source */
     int n_selected;
     StringInfoData select;
     ltpg_reading *reading;
@@ -106,6 +112,11 @@ static void read_row(void *context, TupleTableSlot *slot)
     valid &= take_number(&r->weight, slot, true, &row.weight);
     valid &= take_number(&r->time, slot, false, &row.time);
     r->negative_weights += valid && row.weight < 0;
+    row.weight *= r->weight_scale;
+    if (r->time.attnum == 0)
+        row.time = r->first_time;
+    else if (valid && !r->domain)
+        r->first_time = Min(r->first_time, row.time);
     if (!valid || !ltpg_features_encode(r->encoder_env, &r->features, &bundle->row_encoder, slot)) {
         r->reading->rows_skipped++;
         return;
@@ -161,6 +172,60 @@ static void scan_source(source_reader *r, Oid relation, const lt_options *option
         psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select, ltpg_relation_name(relation, "source")),
         read_row, r);
     check_rows(r, options);
+}
+
+/* ---- another source ---- */
+
+/* An error when the other source's column is of a kind that cannot stand beside the source's own. */
+static void check_same(const role *own, const role *other, bool same)
+{
+    if (other->attnum > 0 && !same)
+        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
+                        errmsg("column \"%s\" of domain_source is of type %s, of another kind than the source's, %s",
+                               other->name, format_type_be(other->type), format_type_be(own->type))));
+}
+
+/*
+ * Rows of option domain_source, after the source's own and the catalogue: items added from here on, from number
+ * *first_hidden, are hidden.  Its columns have the source's names; weight and time may be missing: every row then
+ * weighs the same, and is as old as the oldest of the source.  Columns without a role are not read.
+ */
+static void read_domain(const source_reader *own, const ltpg_definition *d, const lt_options *options,
+                        int32 *first_hidden)
+{
+    const char *name = lt_option_text(options, "domain_source");
+    ltpg_reading reading = {0};
+    source_reader r = {.env = own->env,
+                       .encoder_env = own->encoder_env,
+                       .builder = own->builder,
+                       .reading = &reading,
+                       .features = {.select = ""},
+                       .weight_scale = lt_option_float(options, "domain_weight"),
+                       .first_time = isinf(own->first_time) ? 0 : own->first_time,
+                       .domain = true};
+    Oid relation;
+
+    *first_hidden = own->builder->bundle->items.n;
+    if (name[0] == '\0')
+        return;
+    relation = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(name)));
+    take_roles(&r, d, relation, true);
+    check_same(&own->user, &r.user, ltpg_id_kind(own->user.type) == ltpg_id_kind(r.user.type));
+    check_same(&own->item, &r.item, ltpg_id_kind(own->item.type) == ltpg_id_kind(r.item.type));
+    check_same(&own->label, &r.label, (own->label.type == BOOLOID) == (r.label.type == BOOLOID));
+    check_same(&own->time, &r.time, ltpg_is_time(own->time.type) == ltpg_is_time(r.time.type));
+    LTPG(r.env, lt_builder_start_domain(r.env, r.builder));
+    scan_source(&r, relation, options);
+}
+
+/* Marks the items that read_domain added. */
+static void hide_items(lt_env *env, lt_bundle *bundle, const int32 *map, int32 first)
+{
+    if (first == bundle->items.n)
+        return;
+    LTPG(env, lt_alloc(env, &bundle->hidden, bundle->items.n, 1, "the hidden items"));
+    for (int32 i = first; i < bundle->items.n; i++)
+        bundle->hidden[map[i]] = 1;
 }
 
 /* ---- the sides' features ---- */
@@ -265,7 +330,12 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
     lt_builder builder;
     lt_pairs social = {0};
-    source_reader r = {.env = env, .encoder_env = env, .builder = &builder, .reading = reading};
+    source_reader r = {.env = env,
+                       .encoder_env = env,
+                       .builder = &builder,
+                       .reading = reading,
+                       .weight_scale = 1,
+                       .first_time = INFINITY};
 
     memset(reading, 0, sizeof *reading);
     ltpg_relation_name(d->source, "source");
@@ -289,18 +359,23 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
                              .id_kind = bundle->item_id,
                              .adds = true,
                              .key_only = !features};
-        int32 *user_map, *item_map;
+        int32 *user_map, *item_map, first_hidden;
         ltpg_social edges;
 
+        read_side(&items, d->item_features, d->item_column, options);
+        read_domain(&r, d, options, &first_hidden);
         ltpg_social_read(env, d, options, bundle, &edges);
         if (features)
             read_side(&users, d->user_features, d->user_column, options);
-        read_side(&items, d->item_features, d->item_column, options);
         LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
+        hide_items(env, bundle, item_map, first_hidden);
         finish_side(&users, user_map, options, &bundle->user);
         finish_side(&items, item_map, options, &bundle->item);
         ltpg_social_finish(env, &edges, user_map, bundle->users.n, &social);
     }
+    if (!builder.pairs && lt_option_text(options, "domain_source")[0] != '\0')
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("option \"domain_source\" needs user_column and item_column")));
     LTPG(env, lt_builder_finish(env, &builder, options, dataset));
     dataset->social = social;
 }
@@ -309,7 +384,8 @@ void ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const
                       lt_env *bundle_env, lt_dataset *dataset, ltpg_reading *reading)
 {
     lt_builder builder;
-    source_reader r = {.env = env, .encoder_env = bundle_env, .builder = &builder, .reading = reading};
+    source_reader r = {
+        .env = env, .encoder_env = bundle_env, .builder = &builder, .reading = reading, .weight_scale = 1};
 
     memset(reading, 0, sizeof *reading);
     take_roles(&r, d, relation, true);

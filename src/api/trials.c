@@ -1,0 +1,358 @@
+/*
+ * trials.c: training and measuring what a plan says, choosing, and training the choice again on all rows.
+ *
+ * Each candidate is trained in memory of its own within the one budget; that of the best so far is kept, others' is
+ * given back.  Where the tail decides, the choice may fall on one that was given up: it is then trained once more,
+ * which gives the same model.
+ */
+#include "training.h"
+
+#include <math.h>
+
+#include "bases.h"
+#include "portability/instr_time.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+
+/* A candidate's training. */
+typedef struct attempt {
+    const ltpg_candidate *candidate;
+    MemoryContext memory;
+    lt_env *env;
+    lt_model model;
+    lt_fit fit;
+    int n_epochs;
+    lt_epoch *epochs;
+} attempt;
+
+/* A new environment in `memory`, within what `outer` leaves of the budget. */
+static lt_env *env_within(const lt_env *outer, MemoryContext memory, size_t used)
+{
+    lt_env *env = ltpg_env(memory, 0);
+
+    env->budget = outer->budget;
+    env->used = used;
+    return env;
+}
+
+static size_t used_by(const attempt *a, const lt_env *outer)
+{
+    return a->memory == NULL ? 0 : a->env->used - outer->used;
+}
+
+static void give_back(attempt *a)
+{
+    if (a->memory != NULL)
+        MemoryContextDelete(a->memory);
+    *a = (attempt){0};
+}
+
+/* Trains with a candidate's options on the run's dataset. The bundle and the dataset are lent with its design. */
+static lt_status train(ltpg_run *run, const ltpg_candidate *c, lt_env *env, lt_bundle *bundle, lt_dataset *data,
+                       lt_fit *fit)
+{
+    lt_measuring measuring = {.bundle = bundle, .data = data, .options = &c->options};
+
+    *bundle = run->bundle;
+    *data = run->dataset;
+    LT_TRY(lt_bundle_design(env, bundle, &c->options, &data->design));
+    bundle->model = (lt_model){.algorithm = c->algorithm};
+    ltpg_load_bases(&c->options, data);
+    data->measure = lt_measure_epoch;
+    data->measure_context = &measuring;
+    ltpg_progress_phase(run->progress, "training");
+    LT_TRY(c->algorithm->train(env, data, &c->options, &bundle->model, fit));
+    data->measure = NULL; /* its context ends here */
+    return LT_OK;
+}
+
+static lt_status measure(ltpg_run *run, const ltpg_candidate *c, lt_env *env, const lt_bundle *bundle,
+                         const lt_dataset *data, lt_validation *figure)
+{
+    lt_recommender recommender;
+
+    ltpg_progress_phase(run->progress, "validating");
+    LT_TRY(lt_recommender_init(env, &recommender, bundle));
+    return lt_validate_exponents(env, &recommender, data, &c->options, c->exponent, c->n_exponents, &run->result.metric,
+                                 figure);
+}
+
+/* Trains a candidate in new memory; figure (of each exponent): measures it as well. */
+static lt_status try_candidate(ltpg_run *run, const ltpg_candidate *c, size_t kept, attempt *out, lt_validation *figure)
+{
+    MemoryContext old;
+    lt_bundle bundle;
+    lt_dataset data;
+    lt_scope scope;
+    lt_status status;
+
+    *out = (attempt){.candidate = c};
+    out->memory = AllocSetContextCreate(run->memory, "longtail trial", ALLOCSET_DEFAULT_SIZES);
+    old = MemoryContextSwitchTo(out->memory);
+    out->env = env_within(run->env, out->memory, run->env->used + kept);
+    ltpg_env_log(out->env, run->progress);
+    status = train(run, c, out->env, &bundle, &data, &out->fit);
+    if (status == LT_OK && figure != NULL) {
+        lt_scope_open(out->env, &scope);
+        status = measure(run, c, &scope.env, &bundle, &data, figure);
+        lt_scope_close(&scope);
+    }
+    out->env->used -= kept;
+    out->model = bundle.model;
+    MemoryContextSwitchTo(old);
+    out->n_epochs = ltpg_progress_epochs(run->progress, &out->epochs);
+    if (status == LT_CANCELLED)
+        ltpg_raise(out->env);
+    return status;
+}
+
+/* ---- the table of trials ---- */
+
+static const char *error_text(const lt_error *e)
+{
+    return e->detail[0] == '\0' ? pstrdup(e->message) : psprintf("%s. %s", e->message, e->detail);
+}
+
+static Jsonb *with_exponent(const Jsonb *options, double exponent)
+{
+    Jsonb *more = DatumGetJsonbP(
+        DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{\"popularity_exponent\": %.15g}", exponent))));
+
+    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options), JsonbPGetDatum(more)));
+}
+
+/* A row for each exponent; one alone when there is an error. */
+static void add_trials(ltpg_run *run, ltpg_candidate *c, const attempt *a, const lt_validation *figure,
+                       const char *error, double seconds)
+{
+    ltpg_training *r = &run->result;
+    int n = error != NULL ? 1 : c->n_exponents;
+
+    r->trials =
+        r->n_trials == 0 ? palloc(n * sizeof *r->trials) : repalloc(r->trials, (r->n_trials + n) * sizeof *r->trials);
+    for (int i = 0; i < n; i++)
+        r->trials[r->n_trials++] = (ltpg_trial){
+            .candidate = c - run->plan.candidate,
+            .exponent = c->exponent[i],
+            .algorithm = c->algorithm->name,
+            .options = c->exponents_searched && error == NULL ? with_exponent(c->tried, c->exponent[i]) : c->tried,
+            .value = error != NULL ? NAN : figure[i].value,
+            .aplt = error != NULL ? NAN : figure[i].aplt,
+            .epochs = error != NULL ? -1 : a->fit.epochs,
+            .seconds = seconds,
+            .error = error,
+        };
+}
+
+static bool is_better(const ltpg_run *run, double value, double than)
+{
+    if (isnan(value) || isnan(than))
+        return !isnan(value);
+    return lt_metric_higher_is_better(run->result.metric) ? value > than : value < than;
+}
+
+static double tail_of(const ltpg_trial *t)
+{
+    return isnan(t->aplt) ? -1 : t->aplt;
+}
+
+/*
+ * Of trials [from, to): the best, or within ndcg_budget of it the one with most tail; of equals the first. -1: none
+ * has succeeded.
+ */
+static int best_trial(const ltpg_run *run, int from, int to)
+{
+    const ltpg_trial *trial = run->result.trials;
+    double budget = lt_option_float(&run->plan.options, "ndcg_budget");
+    int best = -1, chosen;
+
+    for (int i = from; i < to; i++)
+        if (trial[i].error == NULL && (best < 0 || is_better(run, trial[i].value, trial[best].value)))
+            best = i;
+    chosen = best;
+    if (best < 0 || budget == 0 || !lt_metric_higher_is_better(run->result.metric))
+        return best;
+    for (int i = from; i < to; i++) {
+        const ltpg_trial *t = &trial[i], *c = &trial[chosen];
+
+        if (t->error != NULL || !(t->value >= trial[best].value * (1 - budget)))
+            continue;
+        if (tail_of(t) > tail_of(c) || (tail_of(t) == tail_of(c) && t->value > c->value))
+            chosen = i;
+    }
+    return chosen;
+}
+
+/* The notice of a candidate whose trials begin at `from`. */
+static void tell(const ltpg_run *run, int number, int from)
+{
+    const ltpg_trial *t = &run->result.trials[from];
+    const ltpg_candidate *c = &run->plan.candidate[t->candidate];
+    int best = best_trial(run, from, run->result.n_trials);
+    StringInfoData text;
+
+    initStringInfo(&text);
+    appendStringInfo(&text, "trial %d of %d: %s %s", number, run->plan.n, c->algorithm->name,
+                     JsonbToCString(NULL, &c->tried->root, VARSIZE(c->tried)));
+    if (t->error != NULL) {
+        ereport(NOTICE, (errmsg("%s: %s", text.data, t->error)));
+        return;
+    }
+    t = &run->result.trials[best];
+    appendStringInfo(&text, ": %s %.5f", run->result.metric, t->value);
+    if (!isnan(t->aplt))
+        appendStringInfo(&text, ", tail share %.3f", t->aplt);
+    if (c->n_exponents > 1)
+        appendStringInfo(&text, " with popularity_exponent %g", t->exponent);
+    ereport(NOTICE, (errmsg("%s, %.1f s", text.data, t->seconds)));
+}
+
+/* ---- choosing ---- */
+
+/* Nothing succeeded: the error of the only candidate as it came, or the first one's in short. */
+static void raise_failure(const ltpg_run *run, lt_env *env)
+{
+    const ltpg_trial *first = run->result.trials;
+
+    if (!run->plan.searched)
+        ltpg_raise(env);
+    ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("every trial of the search failed"),
+                    errdetail("The first, %s: %s", first->algorithm, first->error)));
+}
+
+static void choose(ltpg_run *run, int best, attempt *kept)
+{
+    ltpg_training *r = &run->result;
+    ltpg_candidate *c = &run->plan.candidate[r->trials[best].candidate];
+
+    if (run->plan.searched && isnan(r->trials[best].value))
+        ereport(ERROR,
+                (errcode(ERRCODE_NO_DATA_FOUND), errmsg("the rows leave no validation part to compare the trials on"),
+                 errhint("Train on more rows, or without a search.")));
+    if (kept->candidate != c) {
+        give_back(kept);
+        if (try_candidate(run, c, 0, kept, NULL) != LT_OK)
+            ltpg_raise(kept->env);
+    }
+    r->trials[best].chosen = true;
+    r->metric_value = r->trials[best].value;
+    r->algorithm = c->algorithm->name;
+    r->options = c->exponents_searched ? with_exponent(c->stored, r->trials[best].exponent) : c->stored;
+    r->fit = kept->fit;
+    r->n_epochs = kept->n_epochs;
+    r->epochs = kept->epochs;
+    run->chosen = c;
+    run->exponent = r->trials[best].exponent;
+    run->bundle.model = kept->model;
+    run->bundle.popularity_exponent = run->exponent;
+    run->dataset.design = kept->model.design;
+    r->features = kept->model.design.dense + kept->model.design.sparse;
+    if (!run->plan.searched)
+        r->n_trials = 0;
+}
+
+void ltpg_run_trials(ltpg_run *run)
+{
+    attempt kept = {0}, a = {0};
+    int best = -1;
+
+    run->result.metric = run->plan.metric;
+    for (int i = 0; i < run->plan.n; i++) {
+        ltpg_candidate *c = &run->plan.candidate[i];
+        lt_validation *figure = palloc(c->n_exponents * sizeof *figure);
+        const char *error = NULL;
+        int from = run->result.n_trials;
+        instr_time start, end;
+
+        if (run->plan.searched)
+            ltpg_progress_trial(run->progress, i + 1, run->plan.n, c->algorithm->name);
+        INSTR_TIME_SET_CURRENT(start);
+        if (c->most_items > 0 && run->bundle.items.n > c->most_items)
+            error = psprintf("left out: more than %d items; name it in option \"algorithms\" to try it", c->most_items);
+        else if (try_candidate(run, c, used_by(&kept, run->env), &a, figure) != LT_OK)
+            error = error_text(&a.env->error);
+        INSTR_TIME_SET_CURRENT(end);
+        INSTR_TIME_SUBTRACT(end, start);
+        add_trials(run, c, &a, figure, error, INSTR_TIME_GET_DOUBLE(end));
+        if (run->plan.searched)
+            tell(run, i + 1, from);
+        else if (error != NULL)
+            raise_failure(run, a.env);
+        best = best_trial(run, 0, run->result.n_trials);
+        if (error == NULL && run->result.trials[best].candidate == i) {
+            give_back(&kept);
+            kept = a;
+            a = (attempt){0};
+        }
+        give_back(&a);
+    }
+    if (best < 0)
+        raise_failure(run, NULL);
+    choose(run, best, &kept);
+    ltpg_progress_trial(run->progress, 0, 0, NULL);
+}
+
+/* ---- again, on all rows ---- */
+
+/*
+ * How many epochs gave the weights that were measured: without a validation part early stopping has nothing to watch,
+ * so that training goes on as long as it was worth.  Algorithms that do not stop early need not be told.
+ */
+static void fix_epochs(ltpg_run *run)
+{
+    lt_options *o = &run->chosen->options;
+    const ltpg_training *r = &run->result;
+    bool implicit = run->bundle.label_kind == LT_LABEL_IMPLICIT;
+    int epochs = r->fit.epochs;
+    double patience, best = INFINITY;
+
+    if (lt_options_find(o, "early_stopping") < 0)
+        return;
+    patience = lt_option_float(o, "early_stopping");
+    if (patience == 0 || (patience < 0 && implicit))
+        return;
+    for (int i = 0; i < r->n_epochs; i++)
+        if (r->epochs[i].validation_loss < best) {
+            best = r->epochs[i].validation_loss;
+            epochs = r->epochs[i].epoch;
+        }
+    LTPG(run->env, lt_options_set_number(run->env, o, "early_stopping", 0));
+    LTPG(run->env, lt_options_set_number(run->env, o, "epochs", Max(epochs, 1)));
+}
+
+void ltpg_run_refit(ltpg_run *run)
+{
+    lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
+    MemoryContext memory = run->memory, old;
+    ltpg_training first;
+    lt_bundle bundle;
+    lt_dataset data;
+    lt_fit fit;
+
+    if (lt_option_is(&run->plan.options, "refit", "never") || run->dataset.validation.n == 0 ||
+        (lt_option_is(&run->plan.options, "refit", "auto") && !run->plan.searched))
+        return;
+    lt_writer_init(env, &run->validated);
+    lt_bundle_write(&run->validated, &run->bundle);
+    LTPG(env, run->validated.status);
+    fix_epochs(run);
+    first = run->result;
+    run->memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);
+    MemoryContextDelete(memory);
+    run->env = env_within(env, run->memory, env->used);
+    LTPG(env, lt_options_set_text(env, &run->plan.options, "split", "none"));
+    LTPG(env, lt_options_set_text(env, &run->chosen->options, "split", "none"));
+    run->plan.features = !run->chosen->algorithm->no_features;
+    ltpg_progress_trial(run->progress, 1, 1, run->chosen->algorithm->name);
+    old = MemoryContextSwitchTo(run->memory);
+    ltpg_run_read(run);
+    ltpg_env_log(run->env, run->progress);
+    LTPG(run->env, train(run, run->chosen, run->env, &bundle, &data, &fit));
+    MemoryContextSwitchTo(old);
+    run->bundle = bundle;
+    run->bundle.popularity_exponent = run->exponent;
+    run->dataset = data;
+    first.features = bundle.model.design.dense + bundle.model.design.sparse;
+    run->result = first; /* what was measured is reported */
+    ltpg_progress_trial(run->progress, 0, 0, NULL);
+}
