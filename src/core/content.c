@@ -44,7 +44,7 @@ static const lt_option options[] = {
      "length of the vectors of items; a base of algorithm als has its own"},
     {"regularization", LT_OPT_FLOAT, "1", 1e-6, 1e12, NULL,
      "strength of the l2 penalty of the map from features to vectors"},
-    {"shrinkage", LT_OPT_FLOAT, "10", 0, 1e12, NULL,
+    {"shrinkage", LT_OPT_FLOAT, "30", 0, 1e12, NULL,
      "interactions with which an item's own vector counts as much as the one its features predict"},
 };
 
