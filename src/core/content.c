@@ -275,7 +275,7 @@ static lt_status extend(lt_env *env, lt_model *m, const lt_design *grown)
 /* A model of factors with the blended vectors as its items' and without users. */
 typedef struct state {
     lt_model factors;
-    lt_scorer scorer; /* of that */
+    lt_scorer scorer; /* of that; its lengths are not those of items nobody has */
     lt_factors f;     /* a view of it */
     float *history;   /* I x k: items as part of a history; NULL: users are solved for */
 } state;
@@ -307,6 +307,7 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
     int32_t t = (int32_t)lt_model_array(m, "own")->cols;
     int32_t k = form == OF_EASE ? t / 2 : t - (form == OF_ALS_RATINGS);
     bool bias = form == OF_ALS_RATINGS;
+    const float *count = lt_model_array(m, "count")->f;
     lt_factors_out out;
     float *blended;
     state *s;
@@ -317,19 +318,24 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
     LT_TRY(lt_factors_add(env, &s->factors, &(lt_pairs){0}, k, bias, bias, &(lt_fold){0}, &out));
     memcpy(lt_model_array(&s->factors, "fold_in")->d, lt_model_array(m, "fold_in")->d,
            LT_FOLD_SETTINGS * sizeof(double));
-    if (form == OF_EASE)
-        LT_TRY(lt_alloc(env, &s->history, (size_t)items * (size_t)k, sizeof *s->history, "a scorer's items"));
     for (int64_t i = 0; i < items; i++) {
-        memcpy(out.item + i * k, blended + i * t, (size_t)k * sizeof *blended);
-        if (form == OF_EASE)
-            memcpy(s->history + i * k, blended + i * t + k, (size_t)k * sizeof *blended);
+        if (count[i] > 0)
+            memcpy(out.item + i * k, blended + i * t, (size_t)k * sizeof *blended);
         if (bias)
             out.item_bias[i] = blended[i * t + k];
     }
-    lt_free(env, blended);
-    LT_TRY(lt_factors_check(env, &s->factors));
     s->scorer = (lt_scorer){.model = &s->factors};
     LT_TRY(lt_factors_prepare(env, &s->scorer));
+    /* Those nobody has come later: that a user does not have them says nothing, so users stay where they were. */
+    for (int64_t i = 0; i < items; i++)
+        memcpy(out.item + i * k, blended + i * t, (size_t)k * sizeof *blended);
+    if (form == OF_EASE) {
+        LT_TRY(lt_alloc(env, &s->history, (size_t)items * (size_t)k, sizeof *s->history, "a scorer's items"));
+        for (int64_t i = 0; i < items; i++)
+            memcpy(s->history + i * k, blended + i * t + k, (size_t)k * sizeof *blended);
+    }
+    lt_free(env, blended);
+    LT_TRY(lt_factors_check(env, &s->factors));
     s->f = lt_factors_of(&s->factors);
     scorer->state = s;
     return LT_OK;
@@ -387,8 +393,19 @@ static lt_status explain_history(lt_env *env, const lt_scorer *scorer, const lt_
 static lt_status similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *similarity)
 {
     const state *s = scorer->state;
+    int32_t k = s->f.k;
+    const float *y = s->f.item + (int64_t)item * k;
+    float length = cblas_snrm2(k, y, 1);
 
-    return lt_factors_similar(env, &s->scorer, item, similarity);
+    for (int32_t i = 0; i < s->f.items; i++) {
+        const float *other = s->f.item + (int64_t)i * k;
+        float lengths = length * cblas_snrm2(k, other, 1);
+
+        if (i % 4096 == 0)
+            LT_TRY(lt_poll(env));
+        similarity[i] = lengths > 0 ? cblas_sdot(k, other, 1, y, 1) / lengths : 0;
+    }
+    return LT_OK;
 }
 
 const lt_algorithm lt_content = {

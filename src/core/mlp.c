@@ -611,4 +611,5 @@ const lt_algorithm lt_mlp = {
     .score = lt_mlp_score,
     .explain = lt_mlp_explain,
     .similar = lt_mlp_similar,
+    .extend = lt_mlp_extend,
 };

@@ -153,6 +153,33 @@ lt_status lt_mlp_load(lt_env *env, const lt_model *model, lt_network *net)
     return LT_OK;
 }
 
+/* Whoever is new is unknown: the zero embedding and no factors; columns of their ids have no weights. */
+lt_status lt_mlp_extend(lt_env *env, lt_model *model, const lt_design *grown)
+{
+    for (int i = 0; i < model->n_arrays; i++) {
+        lt_array *a = &model->array[i];
+        bool sparse = strcmp(a->name, "W0_sparse") == 0;
+        int64_t rows = sparse                              ? grown->sparse
+                       : strncmp(a->name, "user_", 5) == 0 ? grown->users
+                       : strncmp(a->name, "item_", 5) == 0 ? grown->items
+                                                           : a->rows;
+        float *more;
+
+        if (rows == a->rows)
+            continue;
+        LT_TRY(lt_alloc(env, &more, (size_t)(rows * a->cols), sizeof *more, "the network's weights"));
+        for (int32_t r = 0; r < a->rows; r++) {
+            int64_t to = sparse ? lt_design_grown_column(&model->design, grown, r) : r;
+
+            memcpy(more + to * a->cols, a->f + r * a->cols, (size_t)a->cols * sizeof *more);
+        }
+        lt_free(env, a->f);
+        a->f = more;
+        a->rows = rows;
+    }
+    return LT_OK;
+}
+
 /* ---- blocks of examples ---- */
 
 lt_status lt_mlp_block_init(lt_env *env, const lt_network *net, lt_mlp_block *block)
