@@ -69,15 +69,18 @@ static void advise_features(const ltpg_definition *d, const lt_bundle *bundle)
              errhint("Leave out what only a past interaction has: options => '{\"features\": [%s]}'.", excluded.data)));
 }
 
-/* Features given to an algorithm that learns from interactions alone. */
-static void advise_no_features(const ltpg_run *run)
+/* Features given to an algorithm that does not learn from them. */
+static void advise_unread(const ltpg_run *run)
 {
     const ltpg_definition *d = run->definition;
 
-    if (OidIsValid(d->user_features) || OidIsValid(d->item_features))
+    if (run->plan.reads == LTPG_READS_NONE && (OidIsValid(d->user_features) || OidIsValid(d->item_features)))
         ereport(NOTICE, (errmsg("algorithm \"%s\" does not look at features", run->result.algorithm),
                          errdetail("user_features is not read, and item_features only for its items, which join the "
                                    "catalogue.")));
+    else if (run->plan.reads == LTPG_READS_ITEMS && OidIsValid(d->user_features))
+        ereport(NOTICE, (errmsg("algorithm \"%s\" does not look at features of users", run->result.algorithm),
+                         errdetail("user_features is not read.")));
 }
 
 void ltpg_run_advise(const ltpg_run *run)
@@ -89,11 +92,11 @@ void ltpg_run_advise(const ltpg_run *run)
     ltpg_features_advise_text(d->item_features, &run->bundle.item_encoder);
     if (!lt_bundle_is_recommender(&run->bundle))
         return;
-    if (!run->chosen->algorithm->no_features)
+    if (ltpg_reads_of(run->chosen->algorithm) == LTPG_READS_ALL)
         advise_features(d, &run->bundle);
     advise_index(d->source, d->user_column);
-    if (!run->plan.features)
-        advise_no_features(run);
+    if (run->plan.reads != LTPG_READS_ALL)
+        advise_unread(run);
     else if (OidIsValid(d->user_features))
         advise_index(d->user_features, ltpg_features_key(d->user_features, d->user_column));
 }

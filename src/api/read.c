@@ -3,8 +3,6 @@
  */
 #include "training.h"
 
-#include "source.h"
-
 /* Lists of options "features", "categorical" and "text" that name no column are mistakes. */
 static void check_names_used(const ltpg_run *run, const char *option)
 {
@@ -44,9 +42,9 @@ void ltpg_run_read(ltpg_run *run)
 
     ltpg_progress_phase(run->progress, "reading");
     LTPG(run->env, lt_bundle_init(run->env, &run->bundle, &run->plan.options));
-    ltpg_read_training(run->env, run->definition, run->plan.features, reading_options(run), &run->bundle, &run->dataset,
+    ltpg_read_training(run->env, run->definition, run->plan.reads, reading_options(run), &run->bundle, &run->dataset,
                        &reading);
-    if (run->plan.features) {
+    if (run->plan.reads != LTPG_READS_NONE) {
         check_names_used(run, "features");
         check_names_used(run, "categorical");
         check_names_used(run, "text");

@@ -257,7 +257,7 @@ static void add_candidates(lt_env *env, ltpg_plan *plan, const lt_algorithm *alg
         c->stored = concat(pick(given, is_stored, &have), c->tried);
         take_exponents(env, c, exponents, exponents == NULL && usual_exponents_too);
     }
-    plan->features |= !algorithm->no_features;
+    plan->reads = Max(plan->reads, ltpg_reads_of(algorithm));
 }
 
 /* ---- auto ---- */

@@ -12,6 +12,7 @@
 
 #include "catalog.h"
 #include "recommend.h"
+#include "source.h"
 
 typedef struct ltpg_candidate {
     const lt_algorithm *algorithm;
@@ -28,7 +29,7 @@ typedef struct ltpg_plan {
     bool searched;      /* several things were asked to be tried: trials are told and stored */
     lt_options options; /* of reading, choosing and promoting: what all candidates share */
     const char *metric; /* what all are measured by; NULL: what the first one calls for */
-    bool features;      /* some candidate reads columns without a role */
+    ltpg_reads reads;   /* what some candidate reads beside roles */
     int n;
     ltpg_candidate *candidate;
 } ltpg_plan;

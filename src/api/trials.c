@@ -342,7 +342,7 @@ void ltpg_run_refit(ltpg_run *run)
     run->env = env_within(env, run->memory, env->used);
     LTPG(env, lt_options_set_text(env, &run->plan.options, "split", "none"));
     LTPG(env, lt_options_set_text(env, &run->chosen->options, "split", "none"));
-    run->plan.features = !run->chosen->algorithm->no_features;
+    run->plan.reads = ltpg_reads_of(run->chosen->algorithm);
     ltpg_progress_trial(run->progress, 1, 1, run->chosen->algorithm->name);
     old = MemoryContextSwitchTo(run->memory);
     ltpg_run_read(run);

@@ -413,6 +413,7 @@ const lt_algorithm lt_content = {
     .help = "items by their features in the space of an als or ease model, so that new ones find their buyers",
     .recommender = true,
     .uses_history = true,
+    .item_features_only = true,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -91,12 +91,13 @@ typedef struct lt_scorer {
 typedef struct lt_algorithm {
     const char *name;
     const char *help;
-    bool supervised;   /* works without users and items */
-    bool recommender;  /* works with them */
-    bool uses_history; /* score answers from subject.history: unknown users, baskets, purchases of a moment ago */
-    bool same_for_all; /* margins depend on no user: also somebody of whom nothing is known is scored */
-    bool no_features;  /* columns without a role, of users and of items are not read */
-    bool ranks_only;   /* margins order items and predict no label: there is no predict, validation is by ranking */
+    bool supervised;         /* works without users and items */
+    bool recommender;        /* works with them */
+    bool uses_history;       /* score answers from subject.history: unknown users, baskets, purchases of a moment ago */
+    bool same_for_all;       /* margins depend on no user: also somebody of whom nothing is known is scored */
+    bool no_features;        /* columns without a role, of users and of items are not read */
+    bool item_features_only; /* of them those of items alone are */
+    bool ranks_only; /* margins order items and predict no label: there is no predict, validation is by ranking */
     const lt_option *options;
     int n_options;
 

@@ -324,7 +324,7 @@ bool ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bund
            ltpg_features_fit(relation, &bundle->row_encoder);
 }
 
-void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, const lt_options *options,
+void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads, const lt_options *options,
                         lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading)
 {
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
@@ -340,9 +340,9 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
     memset(reading, 0, sizeof *reading);
     ltpg_relation_name(d->source, "source");
     take_roles(&r, d, d->source, false);
-    r.features = features ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken), &bundle->row_encoder,
-                                                 r.n_selected + 1)
-                          : (ltpg_features){.select = ""};
+    r.features = reads == LTPG_READS_ALL ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken),
+                                                                &bundle->row_encoder, r.n_selected + 1)
+                                         : (ltpg_features){.select = ""};
     bundle->user_id = r.user.attnum > 0 ? ltpg_id_kind(r.user.type) : LT_ID_NONE;
     bundle->item_id = r.item.attnum > 0 ? ltpg_id_kind(r.item.type) : LT_ID_NONE;
     LTPG(env, lt_builder_init(env, &builder, bundle, false, options));
@@ -358,14 +358,14 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, bool features, co
                              .ids = &bundle->items,
                              .id_kind = bundle->item_id,
                              .adds = true,
-                             .key_only = !features};
+                             .key_only = reads == LTPG_READS_NONE};
         int32 *user_map, *item_map, first_hidden;
         ltpg_social edges;
 
         read_side(&items, d->item_features, d->item_column, options);
         read_domain(&r, d, options, &first_hidden);
         ltpg_social_read(env, d, options, bundle, &edges);
-        if (features)
+        if (reads == LTPG_READS_ALL)
             read_side(&users, d->user_features, d->user_column, options);
         LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
         hide_items(env, bundle, item_map, first_hidden);

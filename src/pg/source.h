@@ -71,12 +71,20 @@ extern void ltpg_social_read(lt_env *env, const ltpg_definition *definition, con
 /* Once users have their final numbers, which user_map gives: the edges as rows; nothing when none were given. */
 extern void ltpg_social_finish(lt_env *env, ltpg_social *edges, const int32 *user_map, int32 users, lt_pairs *out);
 
+/* Whose columns are features; each takes in those before. */
+typedef enum ltpg_reads { LTPG_READS_NONE, LTPG_READS_ITEMS, LTPG_READS_ALL } ltpg_reads;
+static inline ltpg_reads ltpg_reads_of(const lt_algorithm *algorithm)
+{
+    return algorithm->no_features ? LTPG_READS_NONE : algorithm->item_features_only ? LTPG_READS_ITEMS : LTPG_READS_ALL;
+}
+
 /*
- * Reads everything a training needs: fills an empty bundle and the dataset. Without features no column of any relation
- * is one; item_features is still read for its items, which join the catalogue.
+ * Reads everything a training needs: fills an empty bundle and the dataset. Also where columns of items are no
+ * features, item_features is read for its items, which join the catalogue.
  */
-extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, bool features, const lt_options *options,
-                               lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading);
+extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, ltpg_reads reads,
+                               const lt_options *options, lt_bundle *bundle, lt_dataset *dataset,
+                               ltpg_reading *reading);
 /* Whether the relation has what a stored bundle was trained on, in columns that the definition gives the same roles. */
 extern bool ltpg_can_read(const ltpg_definition *definition, Oid relation, const lt_bundle *bundle);
 /* Reads the definition's rows from `relation` as a stored bundle, which lives in bundle_env, encodes them. */
