@@ -33,6 +33,7 @@ static const lt_option evaluate_options[] = {
     {"version", LT_OPT_INT, "0", 0, 1e9, NULL, "the version to measure; 0 is the active one"},
     {"seed", LT_OPT_INT, "1", 0, 9007199254740992.0, NULL, "seed of random exploration and of sampled negatives"},
     {"popularity_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL, "as the argument of recommend; not given: the model's own"},
+    {"trend_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL, "as the option of training; not given: the model's own"},
     {"users", LT_OPT_ENUM, "all", 0, 0, "all|known", "known leaves out users without interactions in training"},
     {"unknown_items", LT_OPT_ENUM, "count", 0, 0, "count|drop",
      "test items the model does not know: count as items never found, or drop"},
@@ -286,6 +287,7 @@ static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
 {
     lt_recommender *r = &e->model->recommender;
     lt_request how = {.popularity_exponent = e->model->bundle.popularity_exponent,
+                      .trend_exponent = e->model->bundle.trend_exponent,
                       .seed = (uint64)lt_option_int(&e->options, "seed")};
     lt_ranking_metrics metrics;
     lt_pairs seen = ltpg_model_seen(e->env, e->model), candidates;
@@ -296,6 +298,8 @@ static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
     how.method = ltpg_method_argument(fcinfo, e->model, 3, 4, &how.strength);
     if (lt_option_value(&e->options, "popularity_exponent")->given)
         how.popularity_exponent = lt_option_float(&e->options, "popularity_exponent");
+    if (lt_option_value(&e->options, "trend_exponent")->given)
+        how.trend_exponent = lt_option_float(&e->options, "trend_exponent");
     make_test(e, &seen, &test);
     find_strangers(e, &test);
     test.hidden = e->model->bundle.hidden;

@@ -170,7 +170,7 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
     ltpg_model *model = open_recommender(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 2)};
+    lt_request request = {.k = k_argument(fcinfo, 2), .trend_exponent = model->bundle.trend_exponent};
     bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_list list;
@@ -225,7 +225,9 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 1), .popularity_exponent = exponent_argument(fcinfo, model, 5)};
+    lt_request request = {.k = k_argument(fcinfo, 1),
+                          .popularity_exponent = exponent_argument(fcinfo, model, 5),
+                          .trend_exponent = model->bundle.trend_exponent};
     bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_pairs seen = ltpg_model_seen(env, model);

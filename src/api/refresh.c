@@ -52,10 +52,10 @@ Datum longtail_refresh(PG_FUNCTION_ARGS)
     model = ltpg_model_load(name, owned.version);
     ltpg_model_check_recommender(model);
     if (!OidIsValid(model->definition->user_features) && !OidIsValid(model->definition->item_features))
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-                        errmsg("model \"%s\" has no user_features and no item_features to find new users and items in",
-                               name),
-                        errhint("Give them in longtail.train, or retrain.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("model \"%s\" has no user_features and no item_features to find new users and items in", name),
+                 errhint("Give them in longtail.train, or retrain.")));
     seen = ltpg_model_seen(env, model);
     ltpg_read_newcomers(model->env, model->definition, &model->bundle, &users, &items);
     version = owned.version;

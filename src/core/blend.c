@@ -352,7 +352,7 @@ static lt_status explain_scoped(lt_env *env, const lt_scorer *scorer, const lt_s
         float *value;
 
         if (s->by_rank || s->part[p].item[item] < 0 || algorithm->explain_history == NULL ||
-            r->bundle->popularity_exponent != 0)
+            r->bundle->popularity_exponent != 0 || r->bundle->trend_exponent != 0)
             continue;
         LT_TRY(translate(env, s, p, subject, &theirs, &place));
         if (!lt_recommender_knows(r, &theirs))

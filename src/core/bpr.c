@@ -32,7 +32,7 @@ extern const lt_algorithm lt_bpr;
 static const lt_option options[] = {
     {"factors", LT_OPT_INT, "64", 1, LT_FACTORS_MOST, NULL, "length of the vectors of users and items"},
     {"epochs", LT_OPT_INT, "50", 1, 100000, NULL, "passes over the pairs seen"},
-    {"learning_rate", LT_OPT_FLOAT, "0.05", 1e-9, 100, NULL, "step size"},
+    {"learning_rate", LT_OPT_FLOAT, "0.05", 1e-9, 100, NULL, "step size of the gradient descent"},
     {"regularization", LT_OPT_FLOAT, "0.01", 0, 1e6, NULL,
      "strength of the l2 penalty on the vectors and biases that a step touches"},
     {"negatives", LT_OPT_INT, "1", 1, 1000, NULL, "items drawn for each pair seen, to be ranked below its item"},

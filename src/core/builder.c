@@ -531,8 +531,15 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
         out->item_ids = &bundle->items;
         LT_TRY(draw_user_lots(env, b, &out->validation, &out->validation_lot));
         LT_TRY(collect_seen(env, out));
-        if (!b->frozen)
+        if (!b->frozen) {
             bundle->item_count = out->item_count;
+            if (!b->has_time && lt_option_float(options, "trend_exponent") > 0) {
+                lt_fail(env, LT_INVALID, "option \"trend_exponent\" needs to know when the interactions were");
+                return lt_fail_hint(env, "Give time_column, or leave trend_exponent at 0.");
+            }
+            LT_TRY(lt_bundle_take_trend(env, bundle, &out->seen, lt_option_float(options, "trend_half_life"),
+                                        lt_option_float(options, "trend_smoothing")));
+        }
     }
     return LT_OK;
 }

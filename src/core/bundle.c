@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEAST_TREND (-60) /* a factor of 1e-26: the last of all that have any */
+#define MOST_TREND 60
 #define BUNDLE_MAGIC 0x314d544c /* "LTM1" */
 
 lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options)
@@ -16,6 +18,7 @@ lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options)
     b->head_share = lt_option_float(options, "head_share");
     b->tail_share = lt_option_float(options, "tail_share");
     b->popularity_exponent = lt_option_float(options, "popularity_exponent");
+    b->trend_exponent = lt_option_float(options, "trend_exponent");
     b->rerank = lt_option_text(options, "rerank");
     b->rerank_strength = lt_option_float(options, "rerank_strength");
     LT_TRY(lt_dictionary_init(env, &b->users));
@@ -86,33 +89,65 @@ lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *op
     return lt_design_finish(env, design);
 }
 
+lt_status lt_bundle_take_trend(lt_env *env, lt_bundle *b, const lt_pairs *seen, double half_life, double smoothing)
+{
+    int64_t n = seen->start[seen->rows];
+    double latest = -INFINITY, recent = 0, *count;
+
+    b->trend = NULL;
+    if (seen->time == NULL)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &b->trend, (size_t)seen->cols, sizeof *b->trend, "the items' trends"));
+    LT_TRY(lt_alloc(env, &count, (size_t)seen->cols, sizeof *count, "the items' trends"));
+    for (int64_t k = 0; k < n; k++)
+        latest = fmax(latest, seen->time[k]);
+    for (int64_t k = 0; k < n; k++) {
+        double left = exp2((seen->time[k] - latest) / (86400 * half_life));
+
+        if (k % (1 << 16) == 0)
+            LT_TRY(lt_poll(env));
+        b->trend[seen->col[k]] += left;
+        count[seen->col[k]]++;
+        recent += left;
+    }
+    for (int32_t i = 0; i < seen->cols; i++) {
+        double share = count[i] / (double)n;
+
+        if (count[i] > 0)
+            b->trend[i] = fmax(LEAST_TREND, log((b->trend[i] / recent + smoothing * share) / (1 + smoothing) / share));
+    }
+    lt_free(env, count);
+    return LT_OK;
+}
+
+/* A longer copy of values by item; the new items have 0. */
+static lt_status grow_values(lt_env *env, double **values, int32_t n, int32_t grown)
+{
+    double *longer;
+
+    LT_TRY(lt_alloc(env, &longer, (size_t)grown, sizeof *longer, "the items' counts"));
+    memcpy(longer, *values, (size_t)n * sizeof *longer);
+    *values = longer;
+    return LT_OK;
+}
+
 lt_status lt_bundle_grow(lt_env *env, lt_bundle *b)
 {
     lt_model *m = &b->model;
     lt_design grown = m->design;
-    double *count;
     uint8_t *hidden;
 
     if (m->algorithm->extend == NULL)
-        return lt_fail(env, LT_UNSUPPORTED, "algorithm \"%s\" cannot take in new users and items",
-                       m->algorithm->name);
+        return lt_fail(env, LT_UNSUPPORTED, "algorithm \"%s\" cannot take in new users and items", m->algorithm->name);
     LT_TRY(lt_alloc(env, &grown.cross, (size_t)grown.n_crosses, sizeof *grown.cross, "the crosses"));
     for (int i = 0; i < grown.n_crosses; i++)
         grown.cross[i] = m->design.cross[i];
     grown.users = b->users.n;
     grown.items = b->items.n;
     LT_TRY(lt_design_finish(env, &grown));
-    LT_TRY(lt_alloc(env, &count, (size_t)grown.items, sizeof *count, "the items' counts"));
-    for (int32_t i = 0; i < m->design.items; i++)
-        count[i] = b->item_count[i];
-    b->item_count = count;
-    if (b->hidden != NULL) { /* what is new is of the source's own catalogue */
-        uint8_t *hidden;
-
-        LT_TRY(lt_alloc(env, &hidden, (size_t)grown.items, 1, "the hidden items"));
-        memcpy(hidden, b->hidden, (size_t)m->design.items);
-        b->hidden = hidden;
-    }
+    LT_TRY(grow_values(env, &b->item_count, m->design.items, grown.items));
+    if (b->trend != NULL)
+        LT_TRY(grow_values(env, &b->trend, m->design.items, grown.items));
     if (b->hidden != NULL) {
         LT_TRY(lt_alloc(env, &hidden, (size_t)grown.items, 1, "the hidden items"));
         memcpy(hidden, b->hidden, (size_t)m->design.items);
@@ -249,6 +284,7 @@ void lt_bundle_write(lt_writer *w, const lt_bundle *b)
     lt_write_f64(w, b->head_share);
     lt_write_f64(w, b->tail_share);
     lt_write_f64(w, b->popularity_exponent);
+    lt_write_f64(w, b->trend_exponent);
     lt_write_text(w, b->rerank);
     lt_write_f64(w, b->rerank_strength);
     lt_encoder_write(w, &b->row_encoder);
@@ -261,6 +297,7 @@ void lt_bundle_write(lt_writer *w, const lt_bundle *b)
         lt_table_write(w, &b->item);
         lt_write_f64s(w, b->item_count, b->items.n);
         lt_write_bytes(w, b->hidden, b->hidden == NULL ? 0 : b->items.n);
+        lt_write_f64s(w, b->trend, b->trend == NULL ? 0 : b->items.n);
     }
     lt_model_write(w, &b->model);
 }
@@ -270,7 +307,7 @@ static bool share_ok(double share)
     return share >= 0 && share <= 1;
 }
 
-/* of popularity_exponent and rerank_strength, as their options have it */
+/* of exponents and rerank_strength, as their options have it */
 static bool exponent_ok(double exponent)
 {
     return exponent >= 0 && exponent <= 10;
@@ -285,7 +322,7 @@ static bool table_fits(const lt_table *t, const lt_encoder *e, int32_t n)
 /* The parts that only a recommender has. */
 static lt_status read_sides(lt_reader *r, lt_bundle *b)
 {
-    int64_t n_counts, n_hidden;
+    int64_t n_counts, n_hidden, n_trends;
 
     LT_TRY(lt_dictionary_read(r, &b->users));
     LT_TRY(lt_dictionary_read(r, &b->items));
@@ -295,12 +332,16 @@ static lt_status read_sides(lt_reader *r, lt_bundle *b)
     LT_TRY(lt_table_read(r, &b->item));
     b->item_count = lt_read_f64s(r, &n_counts);
     b->hidden = (uint8_t *)lt_read_bytes(r, &n_hidden);
+    b->trend = lt_read_f64s(r, &n_trends);
     if (n_hidden == 0)
         b->hidden = NULL;
+    if (n_trends == 0)
+        b->trend = NULL;
     if (r->status != LT_OK)
         return r->status;
     if (!table_fits(&b->user, &b->user_encoder, b->users.n) || !table_fits(&b->item, &b->item_encoder, b->items.n) ||
-        n_counts != b->items.n || (n_hidden != 0 && n_hidden != b->items.n))
+        n_counts != b->items.n || (n_hidden != 0 && n_hidden != b->items.n) ||
+        (n_trends != 0 && n_trends != b->items.n))
         lt_reader_corrupt(r, "users, items and their features do not fit together");
     for (int64_t i = 0; r->status == LT_OK && i < n_counts; i++)
         if (!(b->item_count[i] >= 0) || isinf(b->item_count[i]))
@@ -308,6 +349,9 @@ static lt_status read_sides(lt_reader *r, lt_bundle *b)
     for (int64_t i = 0; r->status == LT_OK && i < n_hidden; i++)
         if (b->hidden[i] > 1)
             lt_reader_corrupt(r, "a hidden item is out of range");
+    for (int64_t i = 0; r->status == LT_OK && i < n_trends; i++)
+        if (!(b->trend[i] >= LEAST_TREND && b->trend[i] <= MOST_TREND))
+            lt_reader_corrupt(r, "an item's trend is out of range");
     return r->status;
 }
 
@@ -324,6 +368,7 @@ lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)
     b->head_share = lt_read_f64(r);
     b->tail_share = lt_read_f64(r);
     b->popularity_exponent = lt_read_f64(r);
+    b->trend_exponent = lt_read_f64(r);
     b->rerank = lt_read_text(r);
     b->rerank_strength = lt_read_f64(r);
     if (r->status != LT_OK)
@@ -331,7 +376,7 @@ lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)
     if (b->user_id > LT_ID_UUID || b->item_id > LT_ID_UUID ||
         (b->user_id == LT_ID_NONE) != (b->item_id == LT_ID_NONE) || b->label_kind > LT_LABEL_IMPLICIT ||
         !share_ok(b->head_share) || !share_ok(b->tail_share) || !exponent_ok(b->popularity_exponent) ||
-        lt_reranker_find(b->rerank) == NULL || !exponent_ok(b->rerank_strength))
+        !exponent_ok(b->trend_exponent) || lt_reranker_find(b->rerank) == NULL || !exponent_ok(b->rerank_strength))
         lt_reader_corrupt(r, "the model's head is out of range");
     if (r->status != LT_OK)
         return r->status;

@@ -25,7 +25,9 @@ typedef struct lt_bundle {
     uint8_t *hidden;     /* I: items that only another source has (option domain): never recommended; NULL: none */
     double head_share, tail_share;
     double popularity_exponent; /* of the base score */
-    const char *rerank;         /* the default method and strength */
+    double trend_exponent;
+    double *trend;      /* I: ln of the share of recent interactions over that of all; NULL: training knew no times */
+    const char *rerank; /* the default method and strength */
     double rerank_strength;
     lt_model model;
 } lt_bundle;
@@ -48,6 +50,13 @@ typedef enum lt_id_of { LT_ID_OF_NOBODY, LT_ID_OF_USER, LT_ID_OF_ITEM } lt_id_of
 lt_id_of lt_bundle_column_id(const lt_bundle *b, int32_t column, int32_t *number);
 /* How a user reads an input column of features. */
 lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column, char *out, size_t size);
+
+/*
+ * Fills trend from the times in `seen`, the training pairs; without times it stays NULL.  An interaction counts half
+ * after half_life days before the latest one; with r the sum of an item's, R that of all, p the item's pairs and P all:
+ *     trend = ln( (r / R + smoothing p / P) / (1 + smoothing) / (p / P) ),    at least -60; 0 without pairs.
+ */
+lt_status lt_bundle_take_trend(lt_env *env, lt_bundle *b, const lt_pairs *seen, double half_life, double smoothing);
 
 /*
  * After ids were appended to `users` and `items`, and rows to their tables where these have columns: counts, design and

@@ -38,8 +38,8 @@ const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *l
  */
 lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped);
 
-/* Reading checks that every key is there once. What was read may be added to: those who came after training stand behind
- * the sorted ones. */
+/* Reading checks that every key is there once. What was read may be added to: those who came after training stand
+ * behind the sorted ones. */
 void lt_dictionary_write(lt_writer *w, const lt_dictionary *d);
 lt_status lt_dictionary_read(lt_reader *r, lt_dictionary *d);
 

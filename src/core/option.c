@@ -72,6 +72,14 @@ const lt_option lt_common_options[] = {
     {"popularity_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL,
      "scores are divided by the item's popularity to this power when ranking; small ones such as "
      "0.15 are the first to try"},
+    {"trend_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL,
+     "scores are multiplied by the item's trend to this power when ranking: its share of recent interactions over its "
+     "share of all; needs a time column; 0.5 to 1 where tastes move with the season"},
+    {"trend_half_life", LT_OPT_FLOAT, "7", 1e-6, 1e9, NULL,
+     "days after which an interaction counts half in the trend, before the latest one of training"},
+    {"trend_smoothing", LT_OPT_FLOAT, "0.1", 0, 1e6, NULL,
+     "what the share of all interactions weighs in the share of recent ones, so that few recent ones do not decide; "
+     "with 0 an item without any is as good as gone"},
     {"rerank", LT_OPT_ENUM, "none", 0, 0, "none|popularity|xquad|quota|random",
      "how recommend reorders its list for the long tail unless the call says otherwise"},
     {"rerank_strength", LT_OPT_FLOAT, "0", 0, 10, NULL,

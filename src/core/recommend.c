@@ -1,9 +1,10 @@
 /*
  * recommend.c: from a user to a list.
  *
- * Scores: the model's margin; less popularity_exponent * ln(popularity) where the model says so; through the link.
- * Lists are ordered before the link, where nothing saturates. A multiplication of a count, or of odds, by
- * popularity^-g is a subtraction of g ln(popularity) from its logarithm; a margin without a link takes lt_boost.
+ * Scores: the model's margin; less popularity_exponent * ln(popularity) and plus trend_exponent * trend where the model
+ * says so; through the link.  Lists are ordered before the link, where nothing saturates.  A multiplication of a count,
+ * or of odds, by popularity^-g is a subtraction of g ln(popularity) from its logarithm; a margin without a link is
+ * multiplied, and a negative one divided, as by lt_boost.
  */
 #include "lists.h"
 
@@ -81,13 +82,19 @@ int32_t lt_item_at(const int32_t *candidates, int64_t i)
     return candidates == NULL ? (int32_t)i : candidates[i];
 }
 
-float lt_adjusted(const lt_recommender *r, float margin, int32_t item, double exponent)
+float lt_adjusted(const lt_recommender *r, float margin, int32_t item, double popularity, double trend)
 {
-    if (exponent == 0)
+    double boost = 0; /* of the score's logarithm */
+
+    if (popularity != 0)
+        boost -= popularity * r->log_count[item];
+    if (trend != 0 && r->bundle->trend != NULL)
+        boost += trend * r->bundle->trend[item];
+    if (boost == 0)
         return margin;
     if (r->bundle->model.link == LT_LINK_IDENTITY)
-        return (float)lt_boost(margin, r->popularity.count[item], exponent);
-    return (float)(margin - exponent * r->log_count[item]);
+        return (float)(margin * exp(margin > 0 ? boost : -boost));
+    return (float)(margin + boost);
 }
 
 /* The figure users see for a margin or an ordering value. */
@@ -138,7 +145,7 @@ lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_s
 
     LT_TRY(lt_score_candidates(env, r, &q, value));
     for (int32_t i = 0; i < r->bundle->items.n; i++)
-        value[i] = lt_adjusted(r, value[i], i, r->bundle->popularity_exponent);
+        value[i] = lt_adjusted(r, value[i], i, r->bundle->popularity_exponent, r->bundle->trend_exponent);
     return LT_OK;
 }
 
@@ -253,7 +260,7 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
         }
     }
     for (int64_t i = 0; i < n; i++)
-        ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), exponent);
+        ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), exponent, q->trend_exponent);
     pool = lt_best(r, q->candidates, ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
     if (whole) {
         out->n = pool;

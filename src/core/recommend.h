@@ -28,7 +28,8 @@ typedef struct lt_request {
     const int32_t *candidates; /* NULL: the whole catalogue */
     int64_t n_candidates;
     int64_t k;
-    double popularity_exponent; /* of the score; the model's own is lt_bundle.popularity_exponent */
+    double popularity_exponent; /* of the score; the model's own are in lt_bundle */
+    double trend_exponent;
     const lt_reranker *method;
     double strength;
     const lt_options *options; /* the method's */

@@ -113,7 +113,7 @@ static lt_status add_auc(lt_env *env, const lt_recommender *r, const lt_request 
     for (int64_t i = 0; i < n; i++) {
         int32_t item = lt_item_at(q->candidates, i);
 
-        scratch[i] = lt_adjusted(r, margin[i], item, q->popularity_exponent);
+        scratch[i] = lt_adjusted(r, margin[i], item, q->popularity_exponent, q->trend_exponent);
     }
     LT_TRY(ranking_auc(env, q, n, scratch, excluded, relevant, n_relevant, scratch + r->bundle->items.n, &auc));
     lt_ranking_add_auc(m, auc);
@@ -340,7 +340,9 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     LT_TRY(ranking_test(env, data, &test, &lot));
     LT_TRY(thin(env, &test, lot, most));
     for (int i = 0; i < n; i++) {
-        how[i] = (lt_request){.method = lt_reranker_find("none"), .popularity_exponent = exponent[i]};
+        how[i] = (lt_request){.method = lt_reranker_find("none"),
+                              .popularity_exponent = exponent[i],
+                              .trend_exponent = r->bundle->trend_exponent};
         LT_TRY(lt_ranking_init(env, &m[i], &k, 1, &r->popularity));
     }
     LT_TRY(lt_evaluate_rankings(env, r, &test, how, n, m));

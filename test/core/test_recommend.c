@@ -43,7 +43,8 @@ static void list_case(lt_env *env, const trained *t, const lt_request *q, const 
         double exponent = t->bundle.popularity_exponent + (pops ? q->strength : 0);
 
         if (q->excluded == NULL || !q->excluded[item])
-            all[left++] = (ranked){(int32_t)i, t->r.popularity.rank[item], (float)naive_value(t, margin[i], item, exponent)};
+            all[left++] =
+                (ranked){(int32_t)i, t->r.popularity.rank[item], (float)naive_value(t, margin[i], item, exponent)};
     }
     qsort(all, (size_t)left, sizeof *all, by_value);
     pool = whole ? k : 10 * k > 500 ? 10 * k : 500;
@@ -233,10 +234,50 @@ static void test_figures(void)
     test_env_drop(env);
 }
 
+/* ---- the trend ---- */
+
+static void test_trend(void)
+{
+    lt_env *env = test_env();
+    /* item 1: two long ago; item 2: one long ago, one now; item 3: one half a week ago */
+    event v[] = {{.user = 1, .item = 1, .time = 0},
+                 {.user = 2, .item = 1, .time = 0},
+                 {.user = 1, .item = 2, .time = 0},
+                 {.user = 3, .item = 2, .time = 86400 * 70},
+                 {.user = 2, .item = 3, .time = 86400 * 66.5}};
+    trained *t = train_on(env, &lt_logistic, PAIRS | TIME, v, 5,
+                          OPTIONS("split", "none", "id_features", "item", "trend_smoothing", "0.5"));
+    double old = 1.0 / 1024, half = 0.70710678118654752, all = 3 * old + 1 + half;
+    double want[] = {(2 * old / all + 0.5 * 0.4) / 1.5 / 0.4, ((1 + old) / all + 0.5 * 0.4) / 1.5 / 0.4,
+                     (half / all + 0.5 * 0.2) / 1.5 / 0.2};
+    lt_request q = {.subject.user = 0, .k = 3, .method = lt_reranker_find("none"), .trend_exponent = 2};
+    lt_list list;
+    lt_options o = options_of(env, &lt_logistic, OPTIONS("trend_exponent", "1"));
+    lt_bundle bundle;
+    built rows;
+
+    for (int i = 0; i < 3; i++)
+        near(t->bundle.trend[i], log(want[i]), 1e-12, "the trend of item %d", i + 1);
+    fine(env, lt_recommend(env, &t->r, &q, &list));
+    for (int i = 0; i < 3; i++)
+        near(log_odds(list.score[i]), log_odds(list.base[i]) + 2 * log(want[list.item[i]]), 1e-5,
+             "log-odds move by exponent times trend");
+    t->bundle.model.link = LT_LINK_IDENTITY; /* as scores without a link would be */
+    fine(env, lt_recommend(env, &t->r, &q, &list));
+    for (int i = 0; i < 3; i++)
+        near(list.score[i] / list.base[i], list.base[i] > 0 ? pow(want[list.item[i]], 2) : pow(want[list.item[i]], -2),
+             1e-5, "scores are multiplied, negative ones divided");
+    rows = build(env, &bundle, false, PAIRS, v, 5, &o);
+    ok(rows.status == LT_INVALID && strstr(env->error.hint, "time_column") != NULL, "no times, no trend: %s",
+       env->error.message);
+    test_env_drop(env);
+}
+
 int main(void)
 {
     test_lists();
     test_large_counts();
     test_figures();
+    test_trend();
     return done();
 }
