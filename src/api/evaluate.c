@@ -286,9 +286,7 @@ static int cutoffs(FunctionCallInfo fcinfo, int n, int **out)
 static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
 {
     lt_recommender *r = &e->model->recommender;
-    lt_request how = {.popularity_exponent = e->model->bundle.popularity_exponent,
-                      .trend_exponent = e->model->bundle.trend_exponent,
-                      .seed = (uint64)lt_option_int(&e->options, "seed")};
+    lt_request how = {.adjust = r->own, .seed = (uint64)lt_option_int(&e->options, "seed")};
     lt_ranking_metrics metrics;
     lt_pairs seen = ltpg_model_seen(e->env, e->model), candidates;
     lt_test test;
@@ -297,9 +295,11 @@ static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
 
     how.method = ltpg_method_argument(fcinfo, e->model, 3, 4, &how.strength);
     if (lt_option_value(&e->options, "popularity_exponent")->given)
-        how.popularity_exponent = lt_option_float(&e->options, "popularity_exponent");
+        how.adjust.popularity = lt_option_float(&e->options, "popularity_exponent");
     if (lt_option_value(&e->options, "trend_exponent")->given)
-        how.trend_exponent = lt_option_float(&e->options, "trend_exponent");
+        how.adjust.trend = lt_option_float(&e->options, "trend_exponent");
+    how.adjust.prepared = NULL;
+    LTPG(e->env, lt_adjustment_prepare(e->env, r, &how.adjust));
     make_test(e, &seen, &test);
     find_strangers(e, &test);
     test.hidden = e->model->bundle.hidden;

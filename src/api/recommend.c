@@ -170,14 +170,14 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
     ltpg_model *model = open_recommender(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 2), .trend_exponent = model->bundle.trend_exponent};
+    lt_request request = {.k = k_argument(fcinfo, 2)};
     bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
     request.method = ltpg_method_argument(fcinfo, model, typed ? 9 : 3, 4, &request.strength);
-    request.popularity_exponent = exponent_argument(fcinfo, model, 8);
+    request.adjust = lt_adjustment_with(&model->recommender, exponent_argument(fcinfo, model, 8));
     if (basket)
         take_basket(fcinfo, model, &request);
     else
@@ -226,8 +226,7 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     lt_request request = {.k = k_argument(fcinfo, 1),
-                          .popularity_exponent = exponent_argument(fcinfo, model, 5),
-                          .trend_exponent = model->bundle.trend_exponent};
+                          .adjust = lt_adjustment_with(&model->recommender, exponent_argument(fcinfo, model, 5))};
     bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_pairs seen = ltpg_model_seen(env, model);

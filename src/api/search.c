@@ -2,9 +2,9 @@
  * search.c: from options to what is to be tried: options.search over one algorithm, and algorithm auto over several.
  *
  * A search gives options lists of values; candidates are all their combinations, the first option varying slowest.
- * popularity_exponent is no part of a combination: a model is trained once and measured at each value.  Only an
- * algorithm's own options can be searched, and crosses: the others say what is read and how it is measured, which all
- * candidates share.
+ * Ways of scoring (popularity_exponent and the trend's options) are no part of a combination: a model is trained once
+ * and measured in each of them.  Only these, an algorithm's own options and crosses can be searched: the others say
+ * what is read and how it is measured, which all candidates share.
  */
 #include "training.h"
 
@@ -24,18 +24,29 @@ typedef struct usual {
 
 static const usual usuals[] = {
     {.algorithm = "popularity", .search = "{}"},
-    {.algorithm = "item_knn", .search = "{\"neighbors\": [50, 200], \"shrinkage\": [0, 50]}"},
-    {.algorithm = "rp3beta", .search = "{\"alpha\": [0.6, 0.8, 1], \"beta\": [0.2, 0.4]}"},
-    {.algorithm = "graph_filter", .search = "{\"neighbors\": [100, 200, 500]}"},
+    {.algorithm = "item_knn", .search = "{\"neighbors\": [20, 200], \"shrinkage\": [0, 30]}"},
+    {.algorithm = "rp3beta", .search = "{\"alpha\": [0.5, 0.8], \"neighbors\": [20, 100, 500]}"},
+    {.algorithm = "graph_filter", .search = "{\"neighbors\": [20, 200], \"alpha\": [0.5, 1]}"},
     /* an inverse of items^3 operations, in double precision: half a minute at this size */
-    {.algorithm = "ease", .search = "{\"regularization\": [100, 300, 1000]}", .most_items = 10000},
-    {.algorithm = "als", .search = "{\"factors\": [32, 64]}"},
+    {.algorithm = "ease",
+     .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200]}",
+     .most_items = 10000},
+    {.algorithm = "als", .search = "{\"factors\": [32, 64], \"unobserved_weight\": [0.1, 0.3]}"},
     {.algorithm = "markov", .search = "{}", .needs_time = true},
     {.algorithm = "logistic", .search = "{\"regularization\": [0.1, 1, 10]}", .labels = true},
     {.algorithm = "mlp", .search = "{}", .labels = true},
 };
 
-static const double usual_exponents[] = {0, 0.1, 0.2, 0.3, 0.4};
+const char *const ltpg_scoring_names[LTPG_SCORINGS] = {"popularity_exponent", "trend_exponent", "trend_half_life",
+                                                       "trend_smoothing"};
+
+/* What auto measures a model with; those with a trend where there is a time column. */
+static const ltpg_scoring usual_scorings[] = {
+    {0, 0, 7, 0.1},   {0.1, 0, 7, 0.1},   {0.2, 0, 7, 0.1},  {0.3, 0, 7, 0.1}, {0.4, 0, 7, 0.1},
+    {0, 0.5, 2, 0.1}, {0, 0.75, 2, 0.01}, {0, 0.5, 7, 0.1},  {0, 1, 7, 0.1},   {0.2, 1, 7, 0.1},
+    {0, 1, 7, 1},     {0.2, 1, 7, 1},     {0, 0.5, 30, 0.1}, {0, 1, 30, 0.1},
+};
+#define USUAL_WITHOUT_TREND 5
 
 /* An option and the values to try. */
 typedef struct axis {
@@ -105,7 +116,10 @@ static bool can_be_searched(const lt_algorithm *algorithm, const char *name)
     static const char *const reading[] = {"duplicates", "social",
                                           "friend_column"}; /* an algorithm's own all the same */
 
-    if (strcmp(name, "popularity_exponent") == 0 || strcmp(name, "crosses") == 0)
+    for (int i = 0; i < LTPG_SCORINGS; i++)
+        if (strcmp(name, ltpg_scoring_names[i]) == 0)
+            return true;
+    if (strcmp(name, "crosses") == 0)
         return true;
     for (size_t i = 0; i < lengthof(reading); i++)
         if (strcmp(name, reading[i]) == 0)
@@ -200,43 +214,78 @@ static Jsonb *one_key(const char *name, const JsonbValue *value)
     return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
-/* The popularity exponents of a candidate whose options are set: those searched, the usual ones, or its own. */
-static void take_exponents(lt_env *env, ltpg_candidate *c, const axis *searched, bool usual)
+static ltpg_scoring own_scoring(const lt_options *o)
 {
-    double own = lt_option_float(&c->options, "popularity_exponent");
+    return (ltpg_scoring){lt_option_float(o, ltpg_scoring_names[0]), lt_option_float(o, ltpg_scoring_names[1]),
+                          lt_option_float(o, ltpg_scoring_names[2]), lt_option_float(o, ltpg_scoring_names[3])};
+}
 
-    c->exponents_searched = searched != NULL || usual;
-    c->n_exponents = searched != NULL ? searched->n : usual ? (int)lengthof(usual_exponents) : 1;
-    c->exponent = palloc(c->n_exponents * sizeof *c->exponent);
-    for (int i = 0; i < c->n_exponents; i++) {
-        if (searched != NULL) {
-            ltpg_options_set(env, &c->options, one_key("popularity_exponent", &searched->value[i]));
-            c->exponent[i] = lt_option_float(&c->options, "popularity_exponent");
-        } else {
-            c->exponent[i] = usual ? usual_exponents[i] : own;
-        }
+/*
+ * A candidate's ways of scoring, its options being set: n usual ones, or every combination of the axes, where an
+ * exponent of 0 is tried once whatever the trend would be.
+ */
+static void take_scorings(lt_env *env, ltpg_candidate *c, axis *const searched[LTPG_SCORINGS], int n_usual)
+{
+    ltpg_scoring own = own_scoring(&c->options);
+    int combinations = 1;
+
+    c->scorings_searched = n_usual > 0;
+    for (int i = 0; i < LTPG_SCORINGS; i++) {
+        c->scorings_searched |= searched[i] != NULL;
+        combinations *= searched[i] == NULL ? 1 : searched[i]->n;
     }
-    LTPG(env, lt_options_set_number(env, &c->options, "popularity_exponent", own));
+    if (n_usual > 0) {
+        c->n_scorings = n_usual;
+        c->scoring = palloc(n_usual * sizeof *c->scoring);
+        memcpy(c->scoring, usual_scorings, n_usual * sizeof *c->scoring);
+        return;
+    }
+    c->scoring = palloc(combinations * sizeof *c->scoring);
+    for (int turn = 0; turn < combinations; turn++) {
+        bool tried = false;
+        ltpg_scoring way;
+
+        for (int i = 0, left = turn, behind = combinations; i < LTPG_SCORINGS; i++) {
+            if (searched[i] == NULL)
+                continue;
+            behind /= searched[i]->n;
+            ltpg_options_set(env, &c->options, one_key(ltpg_scoring_names[i], &searched[i]->value[left / behind]));
+            left %= behind;
+        }
+        way = own_scoring(&c->options);
+        for (int i = 0; i < c->n_scorings && way.trend_exponent == 0; i++)
+            tried |= c->scoring[i].trend_exponent == 0 && c->scoring[i].popularity_exponent == way.popularity_exponent;
+        if (!tried)
+            c->scoring[c->n_scorings++] = way;
+    }
+    for (int i = 0; i < LTPG_SCORINGS; i++)
+        LTPG(env, lt_options_set_number(env, &c->options, ltpg_scoring_names[i], ((const double *)&own)[i]));
 }
 
 /* Adds every combination of the axes. given: all options given; those the algorithm does not have are not its. */
 static void add_candidates(lt_env *env, ltpg_plan *plan, const lt_algorithm *algorithm, List *axes, const Jsonb *given,
-                           bool usual_exponents_too, int32 most_items)
+                           int n_usual, int32 most_items)
 {
-    axis *exponents = take_axis(&axes, "popularity_exponent");
-    int n_axes = list_length(axes);
-    int *at = palloc0(Max(n_axes, 1) * sizeof *at);
+    axis *scorings[LTPG_SCORINGS];
+    int n_axes;
     double combinations = 1, trials;
     lt_options have;
 
     LTPG(env, lt_options_init(env, &have, algorithm->options, algorithm->n_options));
+    trials = Max(n_usual, 1);
+    for (int i = 0; i < LTPG_SCORINGS; i++) {
+        scorings[i] = take_axis(&axes, ltpg_scoring_names[i]);
+        if (scorings[i] != NULL) {
+            trials = (n_usual > 0 ? 1 : trials) * scorings[i]->n;
+            n_usual = 0;
+        }
+    }
+    n_axes = list_length(axes);
     for (int i = 0; i < n_axes; i++)
         combinations *= ((axis *)list_nth(axes, i))->n;
-    trials = combinations * (exponents != NULL     ? exponents->n
-                             : usual_exponents_too ? (int)lengthof(usual_exponents)
-                                                   : 1);
+    trials *= combinations;
     for (int i = 0; i < plan->n; i++)
-        trials += plan->candidate[i].n_exponents;
+        trials += plan->candidate[i].n_scorings;
     check_count(plan->n + combinations, trials);
     plan->candidate = plan->n == 0 ? palloc(combinations * sizeof *plan->candidate)
                                    : repalloc(plan->candidate, (plan->n + combinations) * sizeof *plan->candidate);
@@ -255,7 +304,7 @@ static void add_candidates(lt_env *env, ltpg_plan *plan, const lt_algorithm *alg
         ltpg_options_set(env, &c->options, pick(given, is_stored, &have));
         ltpg_options_set(env, &c->options, c->tried);
         c->stored = concat(pick(given, is_stored, &have), c->tried);
-        take_exponents(env, c, exponents, exponents == NULL && usual_exponents_too);
+        take_scorings(env, c, scorings, n_usual);
     }
     plan->reads = Max(plan->reads, ltpg_reads_of(algorithm));
 }
@@ -418,6 +467,7 @@ static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given,
     List *algorithms;
     ListCell *cell;
     bool usual_only, lists, ranks_only = false;
+    int n_usual = d->time_column == NULL ? USUAL_WITHOUT_TREND : (int)lengthof(usual_scorings);
 
     ltpg_options_set(env, &plan->options, pick(given, is_of_options, &plan->options));
     search = parse(lt_option_text(&plan->options, "search"));
@@ -427,6 +477,8 @@ static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given,
     check_search(env, search, algorithms);
     foreach (cell, algorithms)
         ranks_only |= ((const lt_algorithm *)lfirst(cell))->ranks_only;
+    for (int i = 0; i < LTPG_SCORINGS; i++)
+        n_usual = has_key(given, ltpg_scoring_names[i]) ? 0 : n_usual;
     if (ranks_only && lt_option_is(&plan->options, "validation_metric", "auto"))
         plan->metric = "ndcg";
     lists =
@@ -438,8 +490,8 @@ static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given,
         int32 most_items;
         Jsonb *of = search_for(env, search, algorithm, given, &most_items);
 
-        add_candidates(env, plan, algorithm, read_axes(env, of, algorithm), given,
-                       lists && !has_key(given, "popularity_exponent"), usual_only ? most_items : 0);
+        add_candidates(env, plan, algorithm, read_axes(env, of, algorithm), given, lists ? n_usual : 0,
+                       usual_only ? most_items : 0);
     }
     plan->searched = true;
 }
@@ -461,7 +513,7 @@ void ltpg_plan_make(lt_env *env, const ltpg_definition *definition, const Jsonb 
         ltpg_options_set(env, &plan->options, options);
         axes = read_axes(env, parse(lt_option_text(&plan->options, "search")), algorithm);
         plan->searched = axes != NIL;
-        add_candidates(env, plan, algorithm, axes, options, false, 0);
+        add_candidates(env, plan, algorithm, axes, options, 0, 0);
     }
     if (plan->searched &&
         (lt_option_is(&plan->options, "split", "none") || lt_option_float(&plan->options, "validation_fraction") == 0))

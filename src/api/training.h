@@ -14,14 +14,21 @@
 #include "recommend.h"
 #include "source.h"
 
+/* Options that act on the scores of a trained model: it is measured in several ways without training again. */
+#define LTPG_SCORINGS 4
+extern const char *const ltpg_scoring_names[LTPG_SCORINGS]; /* popularity_exponent, trend_exponent, ... */
+typedef struct ltpg_scoring {
+    double popularity_exponent, trend_exponent, trend_half_life, trend_smoothing;
+} ltpg_scoring;
+
 typedef struct ltpg_candidate {
     const lt_algorithm *algorithm;
     lt_options options;
     Jsonb *tried;  /* what the search says of it: {"regularization": 50} */
     Jsonb *stored; /* all that was said: the version's options, should it be the one */
-    int n_exponents;
-    double *exponent; /* popularity exponents to measure it at, at least one */
-    bool exponents_searched;
+    int n_scorings;
+    ltpg_scoring *scoring; /* ways to measure it in, at least one */
+    bool scorings_searched;
     int32 most_items; /* a default algorithm is left out for more than these; 0: never */
 } ltpg_candidate;
 
@@ -43,8 +50,8 @@ typedef struct ltpg_run {
     lt_bundle bundle; /* with the weights of the chosen candidate, once there is one */
     lt_dataset dataset;
     ltpg_candidate *chosen;
-    double exponent;     /* of the chosen trial */
-    lt_writer validated; /* the bundle as it was measured, when the version was trained again since; else empty */
+    ltpg_scoring scoring; /* of the chosen trial */
+    lt_writer validated;  /* the bundle as it was measured, when the version was trained again since; else empty */
     ltpg_training result;
 } ltpg_run;
 

@@ -66,18 +66,45 @@ static lt_status train(ltpg_run *run, const ltpg_candidate *c, lt_env *env, lt_b
     return LT_OK;
 }
 
+/* The adjustments of a candidate's ways of scoring. */
+static lt_status adjustments(lt_env *env, const ltpg_candidate *c, const lt_dataset *data, lt_adjustment *out)
+{
+    for (int i = 0; i < c->n_scorings; i++) {
+        const ltpg_scoring *s = &c->scoring[i], *before = i > 0 ? s - 1 : NULL;
+        lt_bundle lent;
+
+        out[i] = (lt_adjustment){.popularity = s->popularity_exponent, .trend = s->trend_exponent};
+        if (s->trend_exponent == 0)
+            continue;
+        if (data->seen.time == NULL)
+            return lt_fail(env, LT_INVALID, "option \"trend_exponent\" needs to know when the interactions were");
+        if (before != NULL && before->trend_half_life == s->trend_half_life &&
+            before->trend_smoothing == s->trend_smoothing && out[i - 1].trends != NULL) {
+            out[i].trends = out[i - 1].trends;
+            continue;
+        }
+        LT_TRY(lt_bundle_take_trend(env, &lent, &data->seen, s->trend_half_life, s->trend_smoothing));
+        out[i].trends = lent.trend;
+    }
+    return LT_OK;
+}
+
 static lt_status measure(ltpg_run *run, const ltpg_candidate *c, lt_env *env, const lt_bundle *bundle,
                          const lt_dataset *data, lt_validation *figure)
 {
     lt_recommender recommender;
+    lt_adjustment *adjust;
 
     ltpg_progress_phase(run->progress, "validating");
     LT_TRY(lt_recommender_init(env, &recommender, bundle));
-    return lt_validate_exponents(env, &recommender, data, &c->options, c->exponent, c->n_exponents, &run->result.metric,
-                                 figure);
+    LT_TRY(lt_alloc(env, &adjust, c->n_scorings, sizeof *adjust, "the ways of scoring"));
+    if (lt_bundle_is_recommender(bundle))
+        LT_TRY(adjustments(env, c, data, adjust));
+    return lt_validate_adjusted(env, &recommender, data, &c->options, adjust, c->n_scorings, &run->result.metric,
+                                figure);
 }
 
-/* Trains a candidate in new memory; figure (of each exponent): measures it as well. */
+/* Trains a candidate in new memory; figure (of each way of scoring): measures it as well. */
 static lt_status try_candidate(ltpg_run *run, const ltpg_candidate *c, size_t kept, attempt *out, lt_validation *figure)
 {
     MemoryContext old;
@@ -113,29 +140,47 @@ static const char *error_text(const lt_error *e)
     return e->detail[0] == '\0' ? pstrdup(e->message) : psprintf("%s. %s", e->message, e->detail);
 }
 
-static Jsonb *with_exponent(const Jsonb *options, double exponent)
+/* The options with those of a way of scoring; of the trend's where it has a say. */
+static Jsonb *with_scoring(const Jsonb *options, const ltpg_scoring *s)
 {
-    Jsonb *more = DatumGetJsonbP(
-        DirectFunctionCall1(jsonb_in, CStringGetDatum(psprintf("{\"popularity_exponent\": %.15g}", exponent))));
+    char *more =
+        s->trend_exponent == 0
+            ? psprintf("{\"popularity_exponent\": %.15g, \"trend_exponent\": 0}", s->popularity_exponent)
+            : psprintf("{\"popularity_exponent\": %.15g, \"trend_exponent\": %.15g, \"trend_half_life\": %.15g,"
+                       " \"trend_smoothing\": %.15g}",
+                       s->popularity_exponent, s->trend_exponent, s->trend_half_life, s->trend_smoothing);
 
-    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options), JsonbPGetDatum(more)));
+    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options),
+                                              DirectFunctionCall1(jsonb_in, CStringGetDatum(more))));
 }
 
-/* A row for each exponent; one alone when there is an error. */
+/* What orders the bundle's lists from now on. */
+static void take_scoring(ltpg_run *run)
+{
+    const ltpg_scoring *s = &run->scoring;
+
+    run->bundle.popularity_exponent = s->popularity_exponent;
+    run->bundle.trend_exponent = s->trend_exponent;
+    if (lt_bundle_is_recommender(&run->bundle))
+        LTPG(run->env,
+             lt_bundle_take_trend(run->env, &run->bundle, &run->dataset.seen, s->trend_half_life, s->trend_smoothing));
+}
+
+/* A row for each way of scoring; one alone when there is an error. */
 static void add_trials(ltpg_run *run, ltpg_candidate *c, const attempt *a, const lt_validation *figure,
                        const char *error, double seconds)
 {
     ltpg_training *r = &run->result;
-    int n = error != NULL ? 1 : c->n_exponents;
+    int n = error != NULL ? 1 : c->n_scorings;
 
     r->trials =
         r->n_trials == 0 ? palloc(n * sizeof *r->trials) : repalloc(r->trials, (r->n_trials + n) * sizeof *r->trials);
     for (int i = 0; i < n; i++)
         r->trials[r->n_trials++] = (ltpg_trial){
             .candidate = c - run->plan.candidate,
-            .exponent = c->exponent[i],
+            .scoring = i,
             .algorithm = c->algorithm->name,
-            .options = c->exponents_searched && error == NULL ? with_exponent(c->tried, c->exponent[i]) : c->tried,
+            .options = c->scorings_searched && error == NULL ? with_scoring(c->tried, &c->scoring[i]) : c->tried,
             .value = error != NULL ? NAN : figure[i].value,
             .aplt = error != NULL ? NAN : figure[i].aplt,
             .epochs = error != NULL ? -1 : a->fit.epochs,
@@ -202,8 +247,14 @@ static void tell(const ltpg_run *run, int number, int from)
     appendStringInfo(&text, ": %s %.5f", run->result.metric, t->value);
     if (!isnan(t->aplt))
         appendStringInfo(&text, ", tail share %.3f", t->aplt);
-    if (c->n_exponents > 1)
-        appendStringInfo(&text, " with popularity_exponent %g", t->exponent);
+    if (c->n_scorings > 1) {
+        const ltpg_scoring *way = &c->scoring[t->scoring];
+
+        appendStringInfo(&text, " with popularity_exponent %g", way->popularity_exponent);
+        if (way->trend_exponent > 0)
+            appendStringInfo(&text, ", trend_exponent %g, trend_half_life %g, trend_smoothing %g", way->trend_exponent,
+                             way->trend_half_life, way->trend_smoothing);
+    }
     ereport(NOTICE, (errmsg("%s, %.1f s", text.data, t->seconds)));
 }
 
@@ -237,15 +288,15 @@ static void choose(ltpg_run *run, int best, attempt *kept)
     r->trials[best].chosen = true;
     r->metric_value = r->trials[best].value;
     r->algorithm = c->algorithm->name;
-    r->options = c->exponents_searched ? with_exponent(c->stored, r->trials[best].exponent) : c->stored;
+    run->scoring = c->scoring[r->trials[best].scoring];
+    r->options = c->scorings_searched ? with_scoring(c->stored, &run->scoring) : c->stored;
     r->fit = kept->fit;
     r->n_epochs = kept->n_epochs;
     r->epochs = kept->epochs;
     run->chosen = c;
-    run->exponent = r->trials[best].exponent;
     run->bundle.model = kept->model;
-    run->bundle.popularity_exponent = run->exponent;
     run->dataset.design = kept->model.design;
+    take_scoring(run);
     r->features = kept->model.design.dense + kept->model.design.sparse;
     if (!run->plan.searched)
         r->n_trials = 0;
@@ -259,7 +310,7 @@ void ltpg_run_trials(ltpg_run *run)
     run->result.metric = run->plan.metric;
     for (int i = 0; i < run->plan.n; i++) {
         ltpg_candidate *c = &run->plan.candidate[i];
-        lt_validation *figure = palloc(c->n_exponents * sizeof *figure);
+        lt_validation *figure = palloc(c->n_scorings * sizeof *figure);
         const char *error = NULL;
         int from = run->result.n_trials;
         instr_time start, end;
@@ -350,8 +401,8 @@ void ltpg_run_refit(ltpg_run *run)
     LTPG(run->env, train(run, run->chosen, run->env, &bundle, &data, &fit));
     MemoryContextSwitchTo(old);
     run->bundle = bundle;
-    run->bundle.popularity_exponent = run->exponent;
     run->dataset = data;
+    take_scoring(run);
     first.features = bundle.model.design.dense + bundle.model.design.sparse;
     run->result = first; /* what was measured is reported */
     ltpg_progress_trial(run->progress, 0, 0, NULL);

@@ -13,8 +13,8 @@ int32_t lt_item_at(const int32_t *candidates, int64_t i);
 int64_t lt_candidates_of(const lt_recommender *r, const lt_request *q);
 /* The candidates' margins: the model's, or popularity's for somebody unknown. */
 lt_status lt_score_candidates(lt_env *env, const lt_recommender *r, const lt_request *q, float *margin);
-/* A margin with popularity and trend at the given exponents; on the scale that orders lists (see recommend.c). */
-float lt_adjusted(const lt_recommender *r, float margin, int32_t item, double popularity, double trend);
+/* A margin adjusted; on the scale that orders lists (see recommend.c). */
+float lt_adjusted(const lt_recommender *r, float margin, int32_t item, const lt_adjustment *adjust);
 /* The list from the candidates' margins. */
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out);
 /*

@@ -51,6 +51,9 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
         r->log_count[i] = p->count[i] > 1 ? log(p->count[i]) : 0;
         r->popular[i] = (float)popular_margin(bundle->model.link, (p->count[i] + 1) / (p->total + p->items));
     }
+    r->own = (lt_adjustment){
+        .popularity = bundle->popularity_exponent, .trend = bundle->trend_exponent, .trends = bundle->trend};
+    LT_TRY(lt_adjustment_prepare(env, r, &r->own));
     return bundle->model.algorithm->prepare(env, &r->scorer);
 }
 
@@ -82,19 +85,50 @@ int32_t lt_item_at(const int32_t *candidates, int64_t i)
     return candidates == NULL ? (int32_t)i : candidates[i];
 }
 
-float lt_adjusted(const lt_recommender *r, float margin, int32_t item, double popularity, double trend)
+/* Of a positive score, the factor; of a margin with a link, what is added. */
+static double effect(const lt_recommender *r, int32_t item, const lt_adjustment *a)
 {
-    double boost = 0; /* of the score's logarithm */
+    double boost = -a->popularity * r->log_count[item]; /* of the score's logarithm */
 
-    if (popularity != 0)
-        boost -= popularity * r->log_count[item];
-    if (trend != 0 && r->bundle->trend != NULL)
-        boost += trend * r->bundle->trend[item];
-    if (boost == 0)
+    if (a->trends != NULL)
+        boost += a->trend * a->trends[item];
+    return r->bundle->model.link == LT_LINK_IDENTITY ? exp(boost) : boost;
+}
+
+lt_status lt_adjustment_prepare(lt_env *env, const lt_recommender *r, lt_adjustment *a)
+{
+    double *prepared;
+
+    if (a->popularity == 0 && a->trend == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &prepared, (size_t)r->popularity.items, sizeof *prepared, "the items' popularity"));
+    for (int32_t i = 0; i < r->popularity.items; i++)
+        prepared[i] = effect(r, i, a);
+    a->prepared = prepared;
+    return LT_OK;
+}
+
+lt_adjustment lt_adjustment_with(const lt_recommender *r, double popularity)
+{
+    lt_adjustment a = r->own;
+
+    if (popularity == a.popularity)
+        return a;
+    a.popularity = popularity;
+    a.prepared = NULL;
+    return a;
+}
+
+float lt_adjusted(const lt_recommender *r, float margin, int32_t item, const lt_adjustment *a)
+{
+    double by;
+
+    if (a->popularity == 0 && a->trend == 0)
         return margin;
+    by = a->prepared != NULL ? a->prepared[item] : effect(r, item, a);
     if (r->bundle->model.link == LT_LINK_IDENTITY)
-        return (float)(margin * exp(margin > 0 ? boost : -boost));
-    return (float)(margin + boost);
+        return (float)(margin > 0 ? margin * by : margin / by);
+    return (float)(margin + by);
 }
 
 /* The figure users see for a margin or an ordering value. */
@@ -145,7 +179,7 @@ lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_s
 
     LT_TRY(lt_score_candidates(env, r, &q, value));
     for (int32_t i = 0; i < r->bundle->items.n; i++)
-        value[i] = lt_adjusted(r, value[i], i, r->bundle->popularity_exponent, r->bundle->trend_exponent);
+        value[i] = lt_adjusted(r, value[i], i, &r->own);
     return LT_OK;
 }
 
@@ -235,7 +269,7 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
 {
     int64_t n = lt_candidates_of(r, q);
     bool whole = strcmp(q->method->name, "none") == 0 || strcmp(q->method->name, "popularity") == 0;
-    double exponent = q->popularity_exponent + (whole && q->method->needs_popularity ? q->strength : 0);
+    lt_adjustment adjust = q->adjust;
     int64_t k = q->k < n ? q->k : n;
     int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
     const uint8_t *hidden = r->bundle->hidden;
@@ -245,6 +279,10 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
 
     if (pool > n)
         pool = n;
+    if (whole && q->method->needs_popularity && q->strength > 0) {
+        adjust.popularity += q->strength;
+        adjust.prepared = NULL;
+    }
     LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
     LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
     LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
@@ -260,7 +298,7 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
         }
     }
     for (int64_t i = 0; i < n; i++)
-        ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), exponent, q->trend_exponent);
+        ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), &adjust);
     pool = lt_best(r, q->candidates, ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
     if (whole) {
         out->n = pool;

@@ -9,6 +9,16 @@
 #include "ranking.h"
 #include "rerank.h"
 
+/*
+ * What is done to a score before it orders lists: divided by popularity^popularity, multiplied by exp(trend * the
+ * item's trend).  trends: I, as lt_bundle.trend; NULL: none are known.  prepared: see lt_adjustment_prepare.
+ */
+typedef struct lt_adjustment {
+    double popularity, trend; /* exponents */
+    const double *trends;
+    const double *prepared;
+} lt_adjustment;
+
 /* A bundle made ready: popularity and the algorithm's per-item state. Read-only once made. */
 typedef struct lt_recommender {
     const lt_bundle *bundle;
@@ -17,9 +27,15 @@ typedef struct lt_recommender {
     lt_popularity popularity;
     double *log_count; /* I: ln(max(interactions, 1)) */
     float *popular;    /* I: the margin for somebody of whom nothing is known */
+    lt_adjustment own; /* at the model's own exponents */
 } lt_recommender;
 
 lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle);
+
+/* Works out once what the adjustment does to each item; without, it is worked out for every score. */
+lt_status lt_adjustment_prepare(lt_env *env, const lt_recommender *r, lt_adjustment *a);
+/* The recommender's own adjustment with another popularity exponent. */
+lt_adjustment lt_adjustment_with(const lt_recommender *r, double popularity);
 
 typedef struct lt_request {
     lt_subject subject;
@@ -28,8 +44,7 @@ typedef struct lt_request {
     const int32_t *candidates; /* NULL: the whole catalogue */
     int64_t n_candidates;
     int64_t k;
-    double popularity_exponent; /* of the score; the model's own are in lt_bundle */
-    double trend_exponent;
+    lt_adjustment adjust;
     const lt_reranker *method;
     double strength;
     const lt_options *options; /* the method's */
@@ -96,7 +111,7 @@ typedef struct lt_test {
 lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negatives, uint64_t seed, lt_pairs *out);
 
 /*
- * Ranks the catalogue for every test user and adds it to m, whose largest k is the list's length. how: exponent,
+ * Ranks the catalogue for every test user and adds it to m, whose largest k is the list's length. how: adjustment,
  * method, strength, options and seed; the rest of it is set here.
  */
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
@@ -112,14 +127,14 @@ lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_te
 lt_status lt_validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
                       const char **metric, double *value);
 /*
- * The same at each of n popularity exponents in place of the bundle's, and the share of tail items in the lists of 10
- * (APLT) where the metric is of lists, else NaN.  Users are scored once for all exponents.
+ * The same under each of n adjustments in place of the bundle's own, and the share of tail items in the lists of 10
+ * (APLT) where the metric is of lists, else NaN.  Users are scored once for all of them.
  */
 typedef struct lt_validation {
     double value, aplt;
 } lt_validation;
-lt_status lt_validate_exponents(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
-                                const double *exponent, int n, const char **metric, lt_validation *out);
+lt_status lt_validate_adjusted(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                               const lt_adjustment *adjust, int n, const char **metric, lt_validation *out);
 /*
  * lt_dataset.measure: the same of a model in training, except that ndcg and recall are of 300 users at most, those of
  * the lowest lots, so that an epoch's figure costs little beside the epoch.  NaN as well when memory does not suffice:

@@ -113,7 +113,7 @@ static lt_status add_auc(lt_env *env, const lt_recommender *r, const lt_request 
     for (int64_t i = 0; i < n; i++) {
         int32_t item = lt_item_at(q->candidates, i);
 
-        scratch[i] = lt_adjusted(r, margin[i], item, q->popularity_exponent, q->trend_exponent);
+        scratch[i] = lt_adjusted(r, margin[i], item, &q->adjust);
     }
     LT_TRY(ranking_auc(env, q, n, scratch, excluded, relevant, n_relevant, scratch + r->bundle->items.n, &auc));
     lt_ranking_add_auc(m, auc);
@@ -325,9 +325,9 @@ static lt_status thin(lt_env *env, lt_test *test, const float *lot, int32_t most
     return LT_OK;
 }
 
-/* A figure for each popularity exponent. */
+/* A figure for each adjustment. */
 static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt_dataset *data, lt_measure measure,
-                                  int32_t most, const double *exponent, int n, lt_validation *out)
+                                  int32_t most, const lt_adjustment *adjust, int n, lt_validation *out)
 {
     int k = VALIDATION_K;
     lt_request *how;
@@ -340,9 +340,9 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     LT_TRY(ranking_test(env, data, &test, &lot));
     LT_TRY(thin(env, &test, lot, most));
     for (int i = 0; i < n; i++) {
-        how[i] = (lt_request){.method = lt_reranker_find("none"),
-                              .popularity_exponent = exponent[i],
-                              .trend_exponent = r->bundle->trend_exponent};
+        how[i] = (lt_request){.method = lt_reranker_find("none"), .adjust = adjust[i]};
+        if (how[i].adjust.prepared == NULL)
+            LT_TRY(lt_adjustment_prepare(env, r, &how[i].adjust));
         LT_TRY(lt_ranking_init(env, &m[i], &k, 1, &r->popularity));
     }
     LT_TRY(lt_evaluate_rankings(env, r, &test, how, n, m));
@@ -433,7 +433,7 @@ bool lt_metric_of_lists(const char *metric)
 
 /* most: users ranked. */
 static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
-                          int32_t most, const double *exponent, int n, const char **metric, lt_validation *out)
+                          int32_t most, const lt_adjustment *adjust, int n, const char **metric, lt_validation *out)
 {
     double value;
 
@@ -453,27 +453,26 @@ static lt_status validate(lt_env *env, const lt_recommender *r, const lt_dataset
     if (data->validation.n == 0)
         return LT_OK;
     if (lt_metric_of_lists(*metric))
-        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, exponent, n,
-                                out);
+        return validate_ranking(env, r, data, strcmp(*metric, "ndcg") == 0 ? LT_NDCG : LT_RECALL, most, adjust, n, out);
     LT_TRY(validate_pointwise(env, r, data, options, *metric, &value));
     for (int i = 0; i < n; i++)
         out[i].value = value;
     return LT_OK;
 }
 
-lt_status lt_validate_exponents(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
-                                const double *exponent, int n, const char **metric, lt_validation *out)
+lt_status lt_validate_adjusted(lt_env *env, const lt_recommender *r, const lt_dataset *data, const lt_options *options,
+                               const lt_adjustment *adjust, int n, const char **metric, lt_validation *out)
 {
-    return validate(env, r, data, options, VALIDATION_USERS, exponent, n, metric, out);
+    return validate(env, r, data, options, VALIDATION_USERS, adjust, n, metric, out);
 }
 
-/* At the bundle's own exponent. */
+/* Under the bundle's own adjustment. */
 static lt_status validate_as_served(lt_env *env, const lt_recommender *r, const lt_dataset *data,
                                     const lt_options *options, int32_t most, const char **metric, double *value)
 {
     lt_validation figure;
 
-    LT_TRY(validate(env, r, data, options, most, &r->bundle->popularity_exponent, 1, metric, &figure));
+    LT_TRY(validate(env, r, data, options, most, &r->own, 1, metric, &figure));
     *value = figure.value;
     return LT_OK;
 }

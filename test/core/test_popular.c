@@ -82,7 +82,7 @@ static void serving(lt_env *env)
     ok(list.n == 4 && list.item[0] == item_of(t, 3) && list.item[1] == item_of(t, 1) && list.item[2] == item_of(t, 2) &&
            list.item[3] == item_of(t, 4),
        "the latest sales lead");
-    q.popularity_exponent = 10;
+    q.adjust.popularity = 10;
     fine(env, lt_recommend(env, &t->r, &q, &list));
     ok(list.item[3] == item_of(t, 1), "a large exponent puts what was bought most last");
 

@@ -114,7 +114,7 @@ static void list_cases(lt_env *env, const trained *t, const char *name)
                             .k = 10,
                             .method = lt_reranker_find(methods[m]),
                             .strength = 0.4,
-                            .popularity_exponent = t->bundle.popularity_exponent,
+                            .adjust = t->r.own,
                             .seed = 9};
 
             q.excluded = shape == 1 || shape == 3 ? some : shape == 5 ? everything : NULL;
@@ -250,7 +250,10 @@ static void test_trend(void)
     double old = 1.0 / 1024, half = 0.70710678118654752, all = 3 * old + 1 + half;
     double want[] = {(2 * old / all + 0.5 * 0.4) / 1.5 / 0.4, ((1 + old) / all + 0.5 * 0.4) / 1.5 / 0.4,
                      (half / all + 0.5 * 0.2) / 1.5 / 0.2};
-    lt_request q = {.subject.user = 0, .k = 3, .method = lt_reranker_find("none"), .trend_exponent = 2};
+    lt_request q = {.subject.user = 0,
+                    .k = 3,
+                    .method = lt_reranker_find("none"),
+                    .adjust = {.trend = 2, .trends = t->bundle.trend}};
     lt_list list;
     lt_options o = options_of(env, &lt_logistic, OPTIONS("trend_exponent", "1"));
     lt_bundle bundle;

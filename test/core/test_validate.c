@@ -65,12 +65,11 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
     }
     lt_alloc(env, &excluded, (size_t)items, 1, "test");
     fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
-    fine(env, lt_evaluate_ranking(env, &t->r, &test,
-                                  &(lt_request){.method = lt_reranker_find(method),
-                                                .strength = strength,
-                                                .popularity_exponent = t->bundle.popularity_exponent,
-                                                .seed = 50},
-                                  &m));
+    fine(env,
+         lt_evaluate_ranking(
+             env, &t->r, &test,
+             &(lt_request){.method = lt_reranker_find(method), .strength = strength, .adjust = t->r.own, .seed = 50},
+             &m));
     for (int32_t row = 0; row < test.relevant.rows; row++) {
         const int32_t *relevant = test.relevant.col + test.relevant.start[row];
         int64_t n = test.relevant.start[row + 1] - test.relevant.start[row];
@@ -81,7 +80,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
                         .k = 8,
                         .method = lt_reranker_find(method),
                         .strength = strength,
-                        .popularity_exponent = t->bundle.popularity_exponent,
+                        .adjust = t->r.own,
                         .seed = 50 + (uint64_t)row};
         float margin[SHOP_ITEMS];
         double wins = 0, pairs = 0;
