@@ -308,6 +308,8 @@ Datum longtail_item_stats(PG_FUNCTION_ARGS)
         bool null[5] = {false};
 
         CHECK_FOR_INTERRUPTS();
+        if (p->hidden != NULL && p->hidden[item])
+            continue;
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);
     }
     return (Datum)0;

@@ -431,17 +431,18 @@ static void check_search(lt_env *env, const Jsonb *search, List *algorithms)
 
 typedef struct wanted_axes {
     const lt_options *have;
-    const Jsonb *given; /* NULL: no matter */
+    const Jsonb *given, *searched; /* options in these are not wanted; NULL: no matter */
 } wanted_axes;
 
 static bool is_wanted_axis(const void *context, const char *key)
 {
     const wanted_axes *w = context;
 
-    return lt_options_find(w->have, key) >= 0 && (w->given == NULL || !has_key(w->given, key));
+    return lt_options_find(w->have, key) >= 0 && (w->given == NULL || !has_key(w->given, key)) &&
+           (w->searched == NULL || !has_key(w->searched, key));
 }
 
-/* The search of one algorithm: its own part, or else the usual one but for options given, then the part of all. */
+/* The search of one algorithm: the lists for all, and its own part, or else what is usual but for options mentioned. */
 static Jsonb *search_for(lt_env *env, const Jsonb *search, const lt_algorithm *algorithm, const Jsonb *given,
                          int32 *most_items)
 {
@@ -455,9 +456,9 @@ static Jsonb *search_for(lt_env *env, const Jsonb *search, const lt_algorithm *a
         if (strcmp(usuals[i].algorithm, algorithm->name) == 0) {
             *most_items = usuals[i].most_items;
             if (own == NULL)
-                own = pick(parse(usuals[i].search), is_wanted_axis, &(wanted_axes){&have, given});
+                own = pick(parse(usuals[i].search), is_wanted_axis, &(wanted_axes){&have, given, all});
         }
-    all = pick(all, is_wanted_axis, &(wanted_axes){&have, NULL});
+    all = pick(all, is_wanted_axis, &(wanted_axes){.have = &have});
     return own == NULL ? all : concat(all, own);
 }
 

@@ -179,7 +179,7 @@ static void scan_source(source_reader *r, Oid relation, const lt_options *option
 /* An error when the other source's column is of a kind that cannot stand beside the source's own. */
 static void check_same(const role *own, const role *other, bool same)
 {
-    if (other->attnum > 0 && !same)
+    if (!same)
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("column \"%s\" of domain_source is of type %s, of another kind than the source's, %s",
                                other->name, format_type_be(other->type), format_type_be(own->type))));
@@ -213,7 +213,7 @@ static void read_domain(const source_reader *own, const ltpg_definition *d, cons
     check_same(&own->user, &r.user, ltpg_id_kind(own->user.type) == ltpg_id_kind(r.user.type));
     check_same(&own->item, &r.item, ltpg_id_kind(own->item.type) == ltpg_id_kind(r.item.type));
     check_same(&own->label, &r.label, (own->label.type == BOOLOID) == (r.label.type == BOOLOID));
-    check_same(&own->time, &r.time, ltpg_is_time(own->time.type) == ltpg_is_time(r.time.type));
+    check_same(&own->time, &r.time, r.time.attnum == 0 || ltpg_is_time(own->time.type) == ltpg_is_time(r.time.type));
     LTPG(r.env, lt_builder_start_domain(r.env, r.builder));
     scan_source(&r, relation, options);
 }

@@ -204,6 +204,8 @@ static lt_status build_or_fail(lt_env *env, lt_bundle *bundle, bool frozen, int 
 
 /* Rows into *bundle (fitting) or through it (frozen). */
 static built build(lt_env *env, lt_bundle *bundle, bool frozen, int what, const event *v, int n, const lt_options *o)
+    __attribute__((unused));
+static built build(lt_env *env, lt_bundle *bundle, bool frozen, int what, const event *v, int n, const lt_options *o)
 {
     built out = {.status = LT_OK};
 

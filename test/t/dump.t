@@ -35,6 +35,7 @@ SELECT longtail.train('lists', 'first_name', 'logistic', 'u', 'item', user_featu
                       options => '{"crosses": [["club", "length"]]}');
 SELECT longtail.train('network', 'first_name', 'mlp', 'u', 'item', options => '{"epochs": 3}');
 SELECT longtail.retrain('network', '{"promote": "never"}');
+SELECT longtail.train('searched', 'first_name', 'auto', 'u', 'item', options => '{"algorithms": ["ease", "popularity"]}');
 CREATE TABLE dropped AS SELECT i AS x, i > 50 AS y FROM generate_series(1, 100) i;
 SELECT longtail.train('of a dropped table', 'dropped', 'logistic', label_column => 'y');
 DROP TABLE dropped;
@@ -55,6 +56,8 @@ my @questions = (
     "SELECT source FROM longtail.models WHERE model <> 'of a dropped table' ORDER BY model",
     "SELECT * FROM longtail.model_versions ORDER BY model, version",
     "SELECT * FROM longtail.training_log ORDER BY 1, 2, 3",
+    "SELECT * FROM longtail.training_trials ORDER BY 1, 2, 3",
+    "SELECT * FROM longtail.recommend('searched', 3)",
     "SET ROLE dump_reader; SELECT model FROM longtail.models ORDER BY 1",
 );
 my @answers = map { sql($from, $_) } @questions;
@@ -65,7 +68,9 @@ for my $to (@to) {
     is(sql($to, $questions[$_]), $answers[$_], "$to: $questions[$_]") for 0 .. $#questions;
     is(sql($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('lists')"), '2|t', "$to: it trains on");
     is(sql($to, "SET client_min_messages = error; SELECT version FROM longtail.train('new', '\"the shop\".\"Users\"', 'mlp', label_column => 'u')"), 1, "$to: new models get new numbers");
-    sql($to, "SELECT longtail.drop_model('network')");
+    is(sql($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('searched')"), '2|t', "$to: a search goes on");
+    sql($to, "SELECT longtail.drop_model('network'), longtail.drop_model('searched')");
+    is(sql($to, "SELECT count(*) FROM longtail.training_trial"), 0, "$to: trials go with their model");
     is(sql($to, "SELECT count(*) FROM longtail.model_data WHERE NOT EXISTS (SELECT FROM longtail.model m WHERE m.model_id = model_data.model_id)"), 0, "$to: what is dropped is dropped whole");
 }
 system('dropdb', $_) for $from, @to;
