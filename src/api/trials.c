@@ -371,6 +371,16 @@ static void fix_epochs(ltpg_run *run)
     LTPG(run->env, lt_options_set_number(run->env, o, "epochs", Max(epochs, 1)));
 }
 
+/* A blend's weight is learned on the validation part: what was learned is kept. */
+static void fix_weight(ltpg_run *run)
+{
+    lt_options *o = &run->chosen->options;
+    const lt_array *weight = lt_model_array(&run->bundle.model, "weight");
+
+    if (lt_options_find(o, "weight") >= 0 && lt_option_float(o, "weight") < 0 && weight != NULL && weight->d != NULL)
+        LTPG(run->env, lt_options_set_number(run->env, o, "weight", weight->d[0]));
+}
+
 void ltpg_run_refit(ltpg_run *run)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
@@ -387,6 +397,7 @@ void ltpg_run_refit(ltpg_run *run)
     lt_bundle_write(&run->validated, &run->bundle);
     LTPG(env, run->validated.status);
     fix_epochs(run);
+    fix_weight(run);
     first = run->result;
     run->memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);
     MemoryContextDelete(memory);
