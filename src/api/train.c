@@ -94,6 +94,7 @@ static Datum result_row(FunctionCallInfo fcinfo, const ltpg_run *run, int versio
     value[8] = Int32GetDatum(r->features);
     value[9] = Int32GetDatum(r->fit.epochs);
     value[10] = Float8GetDatum(r->fit.loss);
+    null[10] = isnan(r->fit.loss); /* algorithms that minimise nothing */
     value[11] = CStringGetTextDatum(r->metric);
     value[12] = Float8GetDatum(r->metric_value);
     null[12] = isnan(r->metric_value);

@@ -32,17 +32,14 @@ const lt_option lt_common_options[] = {
      "poisson_deviance with the Poisson loss, rmse for other numbers; always ndcg for algorithms that only rank"},
     {"search", LT_OPT_OBJECT, "{}", 0, 0, NULL,
      "options to try, each with a list of values: every combination is trained, measured on the validation part, and "
-     "the "
-     "best is kept; popularity_exponent is tried without training again; with algorithm auto also {\"ease\": {...}}, "
-     "for "
-     "one algorithm alone"},
+     "the best is kept; popularity_exponent and the trend's options are tried without training again; with algorithm "
+     "auto also {\"ease\": {...}}, for one algorithm alone"},
     {"ndcg_budget", LT_OPT_FLOAT, "0", 0, 1, NULL,
      "of all trials whose validation metric is lower than the best by at most this share of it, a search keeps the one "
      "with most tail items in its lists (APLT at 10)"},
     {"refit", LT_OPT_ENUM, "auto", 0, 0, "auto|always|never",
      "whether the version is trained again, on the validation part as well, after it was measured; auto: after a "
-     "search "
-     "and with algorithm auto"},
+     "search and with algorithm auto"},
     {"domain_source", LT_OPT_TEXT, "", 0, 0, NULL,
      "a relation of another shop or kind of interaction, with columns named as the source's, whose rows are added to "
      "training alone; {\"domain\": {\"source\": ..., \"weight\": ...}} gives both options; items that only it has are "

@@ -49,6 +49,12 @@ SELECT longtail.train('whole', 'flags', name, label_column => 'y', options => '{
 FROM longtail.algorithms() WHERE name IN ('logistic', 'mlp') \g /dev/null
 SELECT is(count(validation_metric), 0::bigint, 'without a validation part there is none')
 FROM longtail.training_log WHERE model = 'whole';
+SELECT ok(count(*) > 5 AND bool_and(loss IS DISTINCT FROM 'NaN'), 'a loss is a number or NULL')
+FROM (SELECT (longtail.train('any ' || name, 'bought', name, 'u', 'i', options => '{"features": []}')).loss
+      FROM longtail.algorithms()
+      WHERE recommender AND name NOT IN ('auto', 'markov', 'content', 'blend', 'mlp', 'logistic') OFFSET 0) t;
+SELECT is(count(loss), 0::bigint, 'NULL where nothing is minimised') FROM longtail.train('ease', 'bought', 'ease', 'u', 'i');
+SELECT is(count(loss), 1::bigint, 'and a number where something is') FROM longtail.train('als', 'bought', 'als', 'u', 'i');
 SELECT matches(error_of($$ SELECT longtail.train('bad', 'flags', 'mlp', label_column => 'y', options => '{"validation_metric": "ndcg"}') $$),
                'needs users and items', 'a ranking needs somebody to rank for');
 
