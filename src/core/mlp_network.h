@@ -20,6 +20,10 @@
 #define LT_MLP_LAYERS 16
 #define LT_MLP_WIDTH 4096 /* the widest layer */
 
+/* mlp_options.c */
+enum { LT_MLP_OPTIONS = 21 };
+extern const lt_option lt_mlp_options[LT_MLP_OPTIONS];
+
 /* Weights that predict: batch norm and the label's scale are folded into them. */
 typedef struct lt_network {
     lt_activation activation;                       /* of the hidden layers; the output is the margin itself */
