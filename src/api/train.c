@@ -53,9 +53,13 @@ static int store(ltpg_run *run, bool new_definition)
     int n_parts = 1;
 
     ltpg_progress_phase(run->progress, "storing");
-    lt_writer_init(run->env, &model);
-    lt_bundle_write(&model, &run->bundle);
-    LTPG(run->env, model.status);
+    if (run->serves_validated) {
+        model = run->validated;
+    } else {
+        lt_writer_init(run->env, &model);
+        lt_bundle_write(&model, &run->bundle);
+        LTPG(run->env, model.status);
+    }
     parts[0] = (ltpg_part){"model", model.bytes, model.n};
     if (lt_bundle_is_recommender(&run->bundle)) {
         lt_pairs had;
@@ -66,7 +70,7 @@ static int store(ltpg_run *run, bool new_definition)
         LTPG(run->env, seen.status);
         parts[n_parts++] = (ltpg_part){"seen", seen.bytes, seen.n};
     }
-    if (run->validated.n > 0)
+    if (run->validated.n > 0 && !run->serves_validated)
         parts[n_parts++] = (ltpg_part){"validated", run->validated.bytes, run->validated.n};
     run->result.trained = GetCurrentTimestamp();
     return ltpg_catalog_store(run->definition, new_definition, &run->result, parts, n_parts);

@@ -50,8 +50,9 @@ typedef struct ltpg_run {
     lt_bundle bundle; /* with the weights of the chosen candidate, once there is one */
     lt_dataset dataset;
     ltpg_candidate *chosen;
-    ltpg_scoring scoring; /* of the chosen trial */
-    lt_writer validated;  /* the bundle as it was measured, when the version was trained again since; else empty */
+    ltpg_scoring scoring;  /* of the chosen trial */
+    lt_writer validated;   /* the bundle as it was measured, when the version was trained again since; else empty */
+    bool serves_validated; /* there was not enough memory to train again: those are the version's */
     ltpg_training result;
 } ltpg_run;
 

@@ -83,7 +83,7 @@ static lt_status adjustments(lt_env *env, const ltpg_candidate *c, const lt_data
             out[i].trends = out[i - 1].trends;
             continue;
         }
-        LT_TRY(lt_bundle_take_trend(env, &lent, &data->seen, s->trend_half_life, s->trend_smoothing));
+        LT_TRY(lt_bundle_take_trend(env, &lent, &data->had, s->trend_half_life, s->trend_smoothing));
         out[i].trends = lent.trend;
     }
     return LT_OK;
@@ -163,7 +163,7 @@ static void take_scoring(ltpg_run *run)
     run->bundle.trend_exponent = s->trend_exponent;
     if (lt_bundle_is_recommender(&run->bundle))
         LTPG(run->env,
-             lt_bundle_take_trend(run->env, &run->bundle, &run->dataset.seen, s->trend_half_life, s->trend_smoothing));
+             lt_bundle_take_trend(run->env, &run->bundle, &run->dataset.had, s->trend_half_life, s->trend_smoothing));
 }
 
 /* A row for each way of scoring; one alone when there is an error. */
@@ -371,6 +371,16 @@ static void fix_epochs(ltpg_run *run)
     LTPG(run->env, lt_options_set_number(run->env, o, "epochs", Max(epochs, 1)));
 }
 
+/* The weights that were measured take room beside those to be trained: what fitted before may not fit now. */
+static void tell_not_refitted(const ltpg_run *run)
+{
+    ereport(NOTICE,
+            (errmsg("model \"%s\" keeps the weights that were measured: there is not enough memory to train again"
+                    " on all rows",
+                    run->definition->name),
+             errhint("Raise longtail.training_memory, or say \"refit\": \"never\".")));
+}
+
 /* A blend's weight is learned on the validation part: what was learned is kept. */
 static void fix_weight(ltpg_run *run)
 {
@@ -386,6 +396,8 @@ void ltpg_run_refit(ltpg_run *run)
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
     MemoryContext memory = run->memory, old;
     ltpg_training first;
+    lt_status status;
+    int32 users, items;
     lt_bundle bundle;
     lt_dataset data;
     lt_fit fit;
@@ -395,10 +407,17 @@ void ltpg_run_refit(ltpg_run *run)
         return;
     lt_writer_init(env, &run->validated);
     lt_bundle_write(&run->validated, &run->bundle);
+    if (run->validated.status == LT_NO_MEMORY) {
+        run->validated.n = 0;
+        tell_not_refitted(run);
+        return;
+    }
     LTPG(env, run->validated.status);
     fix_epochs(run);
     fix_weight(run);
     first = run->result;
+    users = run->bundle.users.n;
+    items = run->bundle.items.n;
     run->memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);
     MemoryContextDelete(memory);
     run->env = env_within(env, run->memory, env->used);
@@ -409,8 +428,16 @@ void ltpg_run_refit(ltpg_run *run)
     old = MemoryContextSwitchTo(run->memory);
     ltpg_run_read(run);
     ltpg_env_log(run->env, run->progress);
-    LTPG(run->env, train(run, run->chosen, run->env, &bundle, &data, &fit));
+    status = train(run, run->chosen, run->env, &bundle, &data, &fit);
     MemoryContextSwitchTo(old);
+    if (status == LT_NO_MEMORY && run->bundle.users.n == users && run->bundle.items.n == items) {
+        run->serves_validated = true; /* the same ids, so that what users have is right for it */
+        run->result = first;
+        tell_not_refitted(run);
+        ltpg_progress_trial(run->progress, 0, 0, NULL);
+        return;
+    }
+    LTPG(run->env, status);
     run->bundle = bundle;
     run->dataset = data;
     take_scoring(run);

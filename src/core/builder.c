@@ -537,7 +537,7 @@ lt_status lt_builder_finish(lt_env *env, lt_builder *b, const lt_options *option
                 lt_fail(env, LT_INVALID, "option \"trend_exponent\" needs to know when the interactions were");
                 return lt_fail_hint(env, "Give time_column, or leave trend_exponent at 0.");
             }
-            LT_TRY(lt_bundle_take_trend(env, bundle, &out->seen, lt_option_float(options, "trend_half_life"),
+            LT_TRY(lt_bundle_take_trend(env, bundle, &out->had, lt_option_float(options, "trend_half_life"),
                                         lt_option_float(options, "trend_smoothing")));
         }
     }

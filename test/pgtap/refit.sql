@@ -53,4 +53,22 @@ SELECT is(longtail.predict('stopped', '{0.3, 0.6}'::float8[]), longtail.predict(
 SELECT is((SELECT count(*) FROM longtail.training_log WHERE model = 'stopped'), epochs::bigint, 'the log is of the training that was measured')
 FROM longtail.model_versions WHERE model = 'stopped';
 
+-- Memory for one training, not for one beside what was measured: the version then serves what was measured.
+CREATE TABLE wide AS SELECT u, i FROM generate_series(1, 60) u, generate_series(1, 700) i WHERE (u * i) % 23 < 2;
+CREATE TABLE tight (kb int, parts text[], items bigint);
+DO $$
+BEGIN
+    FOR kb IN 2500 .. 7500 BY 250 LOOP
+        PERFORM set_config('longtail.training_memory', kb::text, false);
+        BEGIN
+            PERFORM longtail.train('tight', 't.wide', 'ease', 'u', 'i', options => '{"refit": "always"}');
+            INSERT INTO tight VALUES (kb, ARRAY(SELECT * FROM parts('tight') ORDER BY 1), (SELECT count(*) FROM longtail.recommend('tight', 3, 5)));
+        EXCEPTION WHEN out_of_memory THEN NULL;
+        END;
+    END LOOP;
+    RESET longtail.training_memory;
+END $$;
+SELECT ok(bool_and(items = 5) AND count(*) BETWEEN 2 AND 20, 'with too little memory a training fails or serves') FROM tight;
+SELECT set_eq($$ SELECT parts FROM tight $$, $$ VALUES ('{model,seen}'::text[]), ('{model,seen,validated}') $$, 'either the weights that were measured, or both');
+
 SELECT * FROM finish();
