@@ -28,9 +28,7 @@ static const usual usuals[] = {
     {.algorithm = "rp3beta", .search = "{\"alpha\": [0.5, 0.8], \"neighbors\": [20, 100, 500]}"},
     {.algorithm = "graph_filter", .search = "{\"neighbors\": [20, 200], \"alpha\": [0.5, 1]}"},
     /* an inverse of items^3 operations, in double precision: half a minute at this size */
-    {.algorithm = "ease",
-     .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200]}",
-     .most_items = 10000},
+    {.algorithm = "ease", .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200]}", .most_items = 10000},
     {.algorithm = "als", .search = "{\"factors\": [32, 64], \"unobserved_weight\": [0.1, 0.3]}"},
     {.algorithm = "markov", .search = "{}", .needs_time = true},
     {.algorithm = "logistic", .search = "{\"regularization\": [0.1, 1, 10]}", .labels = true},
@@ -42,9 +40,9 @@ const char *const ltpg_scoring_names[LTPG_SCORINGS] = {"popularity_exponent", "t
 
 /* What auto measures a model with; those with a trend where there is a time column. */
 static const ltpg_scoring usual_scorings[] = {
-    {0, 0, 7, 0.1},   {0.1, 0, 7, 0.1},   {0.2, 0, 7, 0.1},  {0.3, 0, 7, 0.1}, {0.4, 0, 7, 0.1},
-    {0, 0.5, 2, 0.1}, {0, 0.75, 2, 0.01}, {0, 0.5, 7, 0.1},  {0, 1, 7, 0.1},   {0.2, 1, 7, 0.1},
-    {0, 1, 7, 1},     {0.2, 1, 7, 1},     {0, 0.5, 30, 0.1}, {0, 1, 30, 0.1},
+    {0, 0, 7, 0.1},   {0.1, 0, 7, 0.1},   {0.2, 0, 7, 0.1}, {0.3, 0, 7, 0.1},  {0.4, 0, 7, 0.1},
+    {0, 0.5, 2, 0.1}, {0, 0.75, 2, 0.01}, {0, 1, 2, 0.01},  {0, 0.5, 7, 0.1},  {0, 1, 7, 0.1},
+    {0.2, 1, 7, 0.1}, {0, 1, 7, 1},       {0.2, 1, 7, 1},   {0, 0.5, 30, 0.1}, {0, 1, 30, 0.1},
 };
 #define USUAL_WITHOUT_TREND 5
 
