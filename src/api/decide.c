@@ -19,7 +19,7 @@ static bool validate_active(ltpg_run *run, double *value)
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail comparison", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
     lt_env *env = ltpg_env(memory, ltpg_training_memory);
-    ltpg_model *active = ltpg_model_load_validated(run->definition->name);
+    ltpg_model *active = ltpg_model_load_validated(run->definition->name, NULL);
     lt_dataset dataset;
     ltpg_reading reading;
     bool readable;

@@ -51,6 +51,7 @@ typedef struct ltpg_run {
     lt_dataset dataset;
     ltpg_candidate *chosen;
     ltpg_scoring scoring;  /* of the chosen trial */
+    bool base_refitted;    /* a model that it builds on was trained again after it was measured, and so must this be */
     lt_writer validated;   /* the bundle as it was measured, when the version was trained again since; else empty */
     bool serves_validated; /* there was not enough memory to train again: those are the version's */
     ltpg_training result;
@@ -65,7 +66,7 @@ extern void ltpg_run_read(ltpg_run *run);
 
 /* Trains and measures every candidate, and chooses (trials.c). */
 extern void ltpg_run_trials(ltpg_run *run);
-/* Trains the chosen candidate again on all rows, where option refit says so. */
+/* Trains the chosen candidate again on all rows, and on what its bases serve, where option refit says so. */
 extern void ltpg_run_refit(ltpg_run *run);
 
 /* Promote or not (decide.c). */

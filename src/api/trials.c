@@ -47,9 +47,12 @@ static void give_back(attempt *a)
     *a = (attempt){0};
 }
 
-/* Trains with a candidate's options on the run's dataset. The bundle and the dataset are lent with its design. */
-static lt_status train(ltpg_run *run, const ltpg_candidate *c, lt_env *env, lt_bundle *bundle, lt_dataset *data,
-                       lt_fit *fit)
+/*
+ * Trains with a candidate's options on the run's dataset. measured: it is to be measured on the validation part. The
+ * bundle and the dataset are lent with its design.
+ */
+static lt_status train(ltpg_run *run, const ltpg_candidate *c, bool measured, lt_env *env, lt_bundle *bundle,
+                       lt_dataset *data, lt_fit *fit)
 {
     lt_measuring measuring = {.bundle = bundle, .data = data, .options = &c->options};
 
@@ -57,7 +60,7 @@ static lt_status train(ltpg_run *run, const ltpg_candidate *c, lt_env *env, lt_b
     *data = run->dataset;
     LT_TRY(lt_bundle_design(env, bundle, &c->options, &data->design));
     bundle->model = (lt_model){.algorithm = c->algorithm};
-    ltpg_load_bases(&c->options, data);
+    run->base_refitted |= ltpg_load_bases(&c->options, measured, data);
     data->measure = lt_measure_epoch;
     data->measure_context = &measuring;
     ltpg_progress_phase(run->progress, "training");
@@ -118,7 +121,7 @@ static lt_status try_candidate(ltpg_run *run, const ltpg_candidate *c, size_t ke
     old = MemoryContextSwitchTo(out->memory);
     out->env = env_within(run->env, out->memory, run->env->used + kept);
     ltpg_env_log(out->env, run->progress);
-    status = train(run, c, out->env, &bundle, &data, &out->fit);
+    status = train(run, c, true, out->env, &bundle, &data, &out->fit);
     if (status == LT_OK && figure != NULL) {
         lt_scope_open(out->env, &scope);
         status = measure(run, c, &scope.env, &bundle, &data, figure);
@@ -403,7 +406,7 @@ void ltpg_run_refit(ltpg_run *run)
     lt_fit fit;
 
     if (lt_option_is(&run->plan.options, "refit", "never") || run->dataset.validation.n == 0 ||
-        (lt_option_is(&run->plan.options, "refit", "auto") && !run->plan.searched))
+        (lt_option_is(&run->plan.options, "refit", "auto") && !run->plan.searched && !run->base_refitted))
         return;
     lt_writer_init(env, &run->validated);
     lt_bundle_write(&run->validated, &run->bundle);
@@ -428,7 +431,7 @@ void ltpg_run_refit(ltpg_run *run)
     old = MemoryContextSwitchTo(run->memory);
     ltpg_run_read(run);
     ltpg_env_log(run->env, run->progress);
-    status = train(run, run->chosen, run->env, &bundle, &data, &fit);
+    status = train(run, run->chosen, false, run->env, &bundle, &data, &fit);
     MemoryContextSwitchTo(old);
     if (status == LT_NO_MEMORY && run->bundle.users.n == users && run->bundle.items.n == items) {
         run->serves_validated = true; /* the same ids, so that what users have is right for it */

@@ -39,7 +39,7 @@ const lt_option lt_common_options[] = {
      "with most tail items in its lists (APLT at 10)"},
     {"refit", LT_OPT_ENUM, "auto", 0, 0, "auto|always|never",
      "whether the version is trained again, on the validation part as well, after it was measured; auto: after a "
-     "search and with algorithm auto"},
+     "search, with algorithm auto, and when it builds on a model that was"},
     {"domain_source", LT_OPT_TEXT, "", 0, 0, NULL,
      "a relation of another shop or kind of interaction, with columns named as the source's, whose rows are added to "
      "training alone; {\"domain\": {\"source\": ..., \"weight\": ...}} gives both options; items that only it has are "

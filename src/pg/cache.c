@@ -115,12 +115,16 @@ ltpg_model *ltpg_model_load(const char *name, int version)
     return load(&found, "model", CurrentMemoryContext);
 }
 
-ltpg_model *ltpg_model_load_validated(const char *name)
+ltpg_model *ltpg_model_load_validated(const char *name, bool *other)
 {
     ltpg_version found;
 
     ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_USE, false, &found);
-    return load(&found, ltpg_catalog_has_part(&found, "validated") ? "validated" : "model", CurrentMemoryContext);
+    if (!ltpg_catalog_has_part(&found, "validated"))
+        return load(&found, "model", CurrentMemoryContext);
+    if (other != NULL)
+        *other = true;
+    return load(&found, "validated", CurrentMemoryContext);
 }
 
 /* ---- opening ---- */

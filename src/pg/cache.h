@@ -43,9 +43,12 @@ typedef struct ltpg_model {
  * statement look it up once.
  */
 extern ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name);
-/* A version by number, not kept: it lives in the current memory context. */
-/* The active version with the weights its validation figure is of, where it was trained again since. */
-extern ltpg_model *ltpg_model_load_validated(const char *name);
+/*
+ * The active version with the weights its validation figure is of, where it was trained again since: *other, if not
+ * NULL, is then set. Not kept: it lives in the current memory context.
+ */
+extern ltpg_model *ltpg_model_load_validated(const char *name, bool *other);
+/* A version by number, in the same way. */
 extern ltpg_model *ltpg_model_load(const char *name, int version);
 
 /* An error unless the model recommends (has users and items). */

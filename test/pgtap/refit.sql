@@ -39,7 +39,7 @@ SELECT set_eq($$ SELECT * FROM parts('nothing') $$, ARRAY['model', 'seen'], 'wit
 SELECT is((longtail.retrain('refit')).promoted, true, 'a version trained on everything does not block the next');
 SELECT is(active_value, validation_value, 'its figure is of the weights that were measured') FROM longtail.model_versions
 WHERE model = 'refit' AND version = 2;
-SELECT is((longtail.retrain('refit', '{"regularization": 1e7}')).promoted, false, 'a worse one is held back') \g /dev/null
+SELECT is((longtail.retrain('refit', '{"regularization": 1e7}')).promoted, false, 'a worse one is held back');
 SELECT is(version, 2, 'and not served') FROM longtail.models WHERE model = 'refit';
 
 -- Early stopping: as many epochs as were best.
