@@ -66,7 +66,7 @@ INLINE void four_rows(int blocks, const lanes *const row[4], const lanes *p, con
 INLINE double all_rows(int blocks, int64_t n, const int32_t *index, const lanes *held, const lanes *zero,
                        const float *w, const float *t, const lanes *p, lanes *q)
 {
-    lanes register_p[REGISTERS], register_q[REGISTERS], *sum = blocks <= REGISTERS ? register_q : q;
+    lanes register_p[REGISTERS], register_q[REGISTERS] = {0}, *sum = blocks <= REGISTERS ? register_q : q;
     const lanes *row[4];
     four loss = {0};
     int64_t h = 0;

@@ -10,110 +10,17 @@
 #include <math.h>
 
 #include "access/htup_details.h"
-#include "access/table.h"
-#include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "catalog_query.h"
 #include "codec.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/guc.h"
-#include "utils/lsyscache.h"
-#include "utils/rel.h"
 #include "utils/timestamp.h"
 
 #define CHUNK (4 * 1024 * 1024) /* bytes a stored row */
-#define MAX_ARGS 25
-
-/* Arguments of a query, gathered one by one. */
-typedef struct arguments {
-    int n;
-    Oid type[MAX_ARGS];
-    Datum value[MAX_ARGS];
-    char null[MAX_ARGS];
-} arguments;
-
-static void give(arguments *a, Oid type, Datum value)
-{
-    Assert(a->n < MAX_ARGS);
-    a->type[a->n] = type;
-    a->value[a->n] = value;
-    a->null[a->n++] = ' ';
-}
-
-static void give_null(arguments *a, Oid type)
-{
-    give(a, type, (Datum)0);
-    a->null[a->n - 1] = 'n';
-}
-
-static void give_text(arguments *a, const char *value)
-{
-    if (value == NULL)
-        give_null(a, TEXTOID);
-    else
-        give(a, TEXTOID, CStringGetTextDatum(value));
-}
-
-static void give_name(arguments *a, const char *value)
-{
-    if (value == NULL)
-        give_null(a, NAMEOID);
-    else
-        give(a, NAMEOID, DirectFunctionCall1(namein, CStringGetDatum(value)));
-}
-
-static void give_relation(arguments *a, Oid relation)
-{
-    if (OidIsValid(relation))
-        give(a, REGCLASSOID, ObjectIdGetDatum(relation));
-    else
-        give_null(a, REGCLASSOID);
-}
-
-static void give_float(arguments *a, double value)
-{
-    if (isnan(value))
-        give_null(a, FLOAT8OID);
-    else
-        give(a, FLOAT8OID, Float8GetDatum(value));
-}
-
-static Oid catalog_owner(void)
-{
-    Oid schema = get_namespace_oid("longtail", false);
-    Oid table = get_relname_relid("model", schema);
-    Relation relation = table_open(table, AccessShareLock);
-    Oid owner = relation->rd_rel->relowner;
-
-    table_close(relation, AccessShareLock);
-    return owner;
-}
-
-/* Runs one query as the owner; results are in SPI_tuptable. The caller is connected to SPI. */
-static void run(const char *query, arguments *a, bool read_only, int expected)
-{
-    int nest = NewGUCNestLevel();
-    Oid user;
-    int context, result;
-
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
-    set_config_option("search_path", "pg_catalog, pg_temp", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0,
-                      false);
-    result = SPI_execute_with_args(query, a->n, a->type, a->value, a->null, read_only, 0);
-    AtEOXact_GUC(true, nest);
-    SetUserIdAndSecContext(user, context);
-    if (result != expected)
-        elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
-}
-
-static Datum field(int row, int column, bool *is_null)
-{
-    return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, is_null);
-}
 
 /* ---- rights ---- */
 
@@ -160,7 +67,7 @@ static void find(const char *model, int version)
     int context, result;
 
     GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
+    SetUserIdAndSecContext(ltpg_catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
     if (find_plan == NULL) {
         SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
                                       " ARRAY(SELECT g.grantee FROM longtail.model_grant g"
@@ -195,16 +102,16 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
                         errhint("SELECT model FROM longtail.models lists the models you may use.")));
     }
-    if (!may(DatumGetName(field(0, 2, &is_null)), DatumGetArrayTypeP(field(0, 5, &is_null)), right))
+    if (!may(DatumGetName(ltpg_field(0, 2, &is_null)), DatumGetArrayTypeP(ltpg_field(0, 5, &is_null)), right))
         refuse(model, right);
-    out->model_id = DatumGetInt32(field(0, 1, &is_null));
-    out->version = DatumGetInt32(field(0, 3, &is_null));
+    out->model_id = DatumGetInt32(ltpg_field(0, 1, &is_null));
+    out->version = DatumGetInt32(ltpg_field(0, 3, &is_null));
     if (is_null && version != LTPG_NO_VERSION)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
                                                        : errmsg("model \"%s\" has no version %d", model, version),
                         errhint("longtail.model_versions lists them.")));
-    out->trained = DatumGetTimestampTz(field(0, 4, &is_null));
+    out->trained = DatumGetTimestampTz(ltpg_field(0, 4, &is_null));
     SPI_finish();
     return true;
 }
@@ -214,7 +121,7 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
 static const char *name_field(MemoryContext context, int column)
 {
     bool is_null;
-    Datum value = field(0, column, &is_null);
+    Datum value = ltpg_field(0, column, &is_null);
 
     return is_null ? NULL : MemoryContextStrdup(context, NameStr(*DatumGetName(value)));
 }
@@ -222,7 +129,7 @@ static const char *name_field(MemoryContext context, int column)
 static Oid relation_field(int column)
 {
     bool is_null;
-    Datum value = field(0, column, &is_null);
+    Datum value = ltpg_field(0, column, &is_null);
 
     return is_null ? InvalidOid : DatumGetObjectId(value);
 }
@@ -231,14 +138,15 @@ ltpg_definition *ltpg_catalog_definition(int model_id, int version)
 {
     MemoryContext caller = CurrentMemoryContext;
     ltpg_definition *d = palloc0(sizeof *d);
-    arguments a = {0};
+    ltpg_arguments a = {0};
     Jsonb *options;
     bool is_null;
 
     SPI_connect();
-    give(&a, INT4OID, Int32GetDatum(model_id));
-    give(&a, INT4OID, Int32GetDatum(version));
-    run(version == LTPG_NO_VERSION
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    ltpg_catalog_run(
+        version == LTPG_NO_VERSION
             ? "SELECT name, algorithm::name, source, user_column, item_column, label_column, weight_column,"
               " time_column, user_features, item_features, options FROM longtail.model WHERE model_id = $1"
             : "SELECT m.name, v.algorithm::name, v.source, v.user_column, v.item_column, v.label_column,"
@@ -248,7 +156,7 @@ ltpg_definition *ltpg_catalog_definition(int model_id, int version)
         &a, true, SPI_OK_SELECT);
     if (SPI_processed != 1)
         elog(ERROR, "model %d is gone", model_id);
-    d->name = MemoryContextStrdup(caller, TextDatumGetCString(field(0, 1, &is_null)));
+    d->name = MemoryContextStrdup(caller, TextDatumGetCString(ltpg_field(0, 1, &is_null)));
     d->algorithm = name_field(caller, 2);
     d->source = relation_field(3);
     d->user_column = name_field(caller, 4);
@@ -258,30 +166,30 @@ ltpg_definition *ltpg_catalog_definition(int model_id, int version)
     d->time_column = name_field(caller, 8);
     d->user_features = relation_field(9);
     d->item_features = relation_field(10);
-    options = DatumGetJsonbP(field(0, 11, &is_null));
+    options = DatumGetJsonbP(ltpg_field(0, 11, &is_null));
     d->options = MemoryContextAlloc(caller, VARSIZE(options));
     memcpy(d->options, options, VARSIZE(options));
     SPI_finish();
     return d;
 }
 
-static void give_roles(arguments *a, const ltpg_definition *d)
+static void give_roles(ltpg_arguments *a, const ltpg_definition *d)
 {
-    give_relation(a, d->source);
-    give_name(a, d->user_column);
-    give_name(a, d->item_column);
-    give_name(a, d->label_column);
-    give_name(a, d->weight_column);
-    give_name(a, d->time_column);
-    give_relation(a, d->user_features);
-    give_relation(a, d->item_features);
+    ltpg_give_relation(a, d->source);
+    ltpg_give_name(a, d->user_column);
+    ltpg_give_name(a, d->item_column);
+    ltpg_give_name(a, d->label_column);
+    ltpg_give_name(a, d->weight_column);
+    ltpg_give_name(a, d->time_column);
+    ltpg_give_relation(a, d->user_features);
+    ltpg_give_relation(a, d->item_features);
 }
 
-static void give_definition(arguments *a, const ltpg_definition *d)
+static void give_definition(ltpg_arguments *a, const ltpg_definition *d)
 {
-    give_text(a, d->algorithm);
+    ltpg_give_text(a, d->algorithm);
     give_roles(a, d);
-    give(a, JSONBOID, JsonbPGetDatum(d->options));
+    ltpg_give(a, JSONBOID, JsonbPGetDatum(d->options));
 }
 
 /* ---- storing ---- */
@@ -292,42 +200,44 @@ static void give_definition(arguments *a, const ltpg_definition *d)
  */
 static int lock_model(const char *name)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
     bool is_null;
 
-    give_text(&a, name);
-    run("SELECT model_id, owner FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
+    ltpg_give_text(&a, name);
+    ltpg_catalog_run("SELECT model_id, owner FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
     if (SPI_processed == 0)
         return 0;
-    if (!may(DatumGetName(field(0, 2, &is_null)), NULL, LTPG_OWN))
+    if (!may(DatumGetName(ltpg_field(0, 2, &is_null)), NULL, LTPG_OWN))
         refuse(name, LTPG_OWN);
-    return DatumGetInt32(field(0, 1, &is_null));
+    return DatumGetInt32(ltpg_field(0, 1, &is_null));
 }
 
 /* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
 static int store_definition(const ltpg_definition *d)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
     bool is_null;
     int model_id;
 
-    give_text(&a, d->name);
-    give_name(&a, GetUserNameFromId(GetUserId(), false));
+    ltpg_give_text(&a, d->name);
+    ltpg_give_name(&a, GetUserNameFromId(GetUserId(), false));
     give_definition(&a, d);
-    run("INSERT INTO longtail.model (name, owner, algorithm, source, user_column, item_column, label_column,"
+    ltpg_catalog_run(
+        "INSERT INTO longtail.model (name, owner, algorithm, source, user_column, item_column, label_column,"
         " weight_column, time_column, user_features, item_features, options)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (name) DO NOTHING RETURNING model_id",
         &a, false, SPI_OK_INSERT_RETURNING);
     if (SPI_processed == 1)
-        return DatumGetInt32(field(0, 1, &is_null));
+        return DatumGetInt32(ltpg_field(0, 1, &is_null));
     model_id = lock_model(d->name);
     if (model_id == 0)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("model \"%s\" was dropped while it was trained", d->name)));
     memset(&a, 0, sizeof a);
-    give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     give_definition(&a, d);
-    run("UPDATE longtail.model SET algorithm = $2, source = $3, user_column = $4, item_column = $5, label_column = $6,"
+    ltpg_catalog_run(
+        "UPDATE longtail.model SET algorithm = $2, source = $3, user_column = $4, item_column = $5, label_column = $6,"
         " weight_column = $7, time_column = $8, user_features = $9, item_features = $10, options = $11"
         " WHERE model_id = $1",
         &a, false, SPI_OK_UPDATE);
@@ -336,43 +246,44 @@ static int store_definition(const ltpg_definition *d)
 
 static int next_version(int model_id)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
     bool is_null;
 
-    give(&a, INT4OID, Int32GetDatum(model_id));
-    run("SELECT coalesce(max(version), 0) + 1 FROM longtail.model_version WHERE model_id = $1", &a, false,
-        SPI_OK_SELECT);
-    return DatumGetInt32(field(0, 1, &is_null));
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_catalog_run("SELECT coalesce(max(version), 0) + 1 FROM longtail.model_version WHERE model_id = $1", &a, false,
+                     SPI_OK_SELECT);
+    return DatumGetInt32(ltpg_field(0, 1, &is_null));
 }
 
 static void store_version(int model_id, int version, const ltpg_definition *d, const ltpg_training *t)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
 
-    give(&a, INT4OID, Int32GetDatum(model_id));
-    give(&a, INT4OID, Int32GetDatum(version));
-    give_text(&a, t->algorithm);
-    give(&a, JSONBOID, JsonbPGetDatum(t->options));
-    give(&a, INT8OID, Int64GetDatum(t->rows));
-    give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    ltpg_give_text(&a, t->algorithm);
+    ltpg_give(&a, JSONBOID, JsonbPGetDatum(t->options));
+    ltpg_give(&a, INT8OID, Int64GetDatum(t->rows));
+    ltpg_give(&a, INT8OID, Int64GetDatum(t->rows_skipped));
     if (t->users < 0) {
-        give_null(&a, INT8OID);
-        give_null(&a, INT8OID);
+        ltpg_give_null(&a, INT8OID);
+        ltpg_give_null(&a, INT8OID);
     } else {
-        give(&a, INT8OID, Int64GetDatum(t->users));
-        give(&a, INT8OID, Int64GetDatum(t->items));
+        ltpg_give(&a, INT8OID, Int64GetDatum(t->users));
+        ltpg_give(&a, INT8OID, Int64GetDatum(t->items));
     }
-    give(&a, INT4OID, Int32GetDatum(t->features));
-    give(&a, INT4OID, Int32GetDatum(t->fit.epochs));
-    give_float(&a, t->fit.loss);
-    give_text(&a, t->metric);
-    give_float(&a, t->metric_value);
-    give_float(&a, t->active_value);
-    give_text(&a, t->decision);
-    give(&a, FLOAT8OID, Float8GetDatum(t->seconds));
-    give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(t->trained));
+    ltpg_give(&a, INT4OID, Int32GetDatum(t->features));
+    ltpg_give(&a, INT4OID, Int32GetDatum(t->fit.epochs));
+    ltpg_give_float(&a, t->fit.loss);
+    ltpg_give_text(&a, t->metric);
+    ltpg_give_float(&a, t->metric_value);
+    ltpg_give_float(&a, t->active_value);
+    ltpg_give_text(&a, t->decision);
+    ltpg_give(&a, FLOAT8OID, Float8GetDatum(t->seconds));
+    ltpg_give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(t->trained));
     give_roles(&a, d);
-    run("INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
+    ltpg_catalog_run(
+        "INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
         " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained,"
         " source, user_column, item_column, label_column, weight_column, time_column, user_features, item_features)"
         " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21,"
@@ -387,19 +298,19 @@ static void store_part(int model_id, int version, const ltpg_part *part)
     for (int chunk = 0; chunk == 0 || at < part->n; chunk++) {
         size_t n = Min(part->n - at, CHUNK);
         bytea *bytes = palloc(VARHDRSZ + n);
-        arguments a = {0};
+        ltpg_arguments a = {0};
 
         SET_VARSIZE(bytes, VARHDRSZ + n);
         memcpy(VARDATA(bytes), part->bytes + at, n);
-        give(&a, INT4OID, Int32GetDatum(model_id));
-        give(&a, INT4OID, Int32GetDatum(version));
-        give_text(&a, part->name);
-        give(&a, INT4OID, Int32GetDatum(chunk));
-        give(&a, INT8OID, Int64GetDatum(lt_crc32c(0, part->bytes + at, n)));
-        give(&a, BYTEAOID, PointerGetDatum(bytes));
-        run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
-            " VALUES ($1, $2, $3, $4, $5, $6)",
-            &a, false, SPI_OK_INSERT);
+        ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+        ltpg_give(&a, INT4OID, Int32GetDatum(version));
+        ltpg_give_text(&a, part->name);
+        ltpg_give(&a, INT4OID, Int32GetDatum(chunk));
+        ltpg_give(&a, INT8OID, Int64GetDatum(lt_crc32c(0, part->bytes + at, n)));
+        ltpg_give(&a, BYTEAOID, PointerGetDatum(bytes));
+        ltpg_catalog_run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
+                         " VALUES ($1, $2, $3, $4, $5, $6)",
+                         &a, false, SPI_OK_INSERT);
         pfree(bytes);
         at += n;
         CHECK_FOR_INTERRUPTS();
@@ -410,18 +321,18 @@ static void store_epochs(int model_id, int version, const ltpg_training *t)
 {
     for (int i = 0; i < t->n_epochs; i++) {
         const lt_epoch *e = &t->epochs[i];
-        arguments a = {0};
+        ltpg_arguments a = {0};
 
-        give(&a, INT4OID, Int32GetDatum(model_id));
-        give(&a, INT4OID, Int32GetDatum(version));
-        give(&a, INT4OID, Int32GetDatum(e->epoch));
-        give_float(&a, e->train_loss);
-        give_float(&a, e->validation_loss);
-        give_float(&a, e->validation_metric);
-        give(&a, FLOAT8OID, Float8GetDatum(e->seconds));
-        run("INSERT INTO longtail.training_epoch (model_id, version, epoch, train_loss, validation_loss,"
-            " validation_metric, seconds) VALUES ($1, $2, $3, $4, $5, $6, $7)",
-            &a, false, SPI_OK_INSERT);
+        ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+        ltpg_give(&a, INT4OID, Int32GetDatum(version));
+        ltpg_give(&a, INT4OID, Int32GetDatum(e->epoch));
+        ltpg_give_float(&a, e->train_loss);
+        ltpg_give_float(&a, e->validation_loss);
+        ltpg_give_float(&a, e->validation_metric);
+        ltpg_give(&a, FLOAT8OID, Float8GetDatum(e->seconds));
+        ltpg_catalog_run("INSERT INTO longtail.training_epoch (model_id, version, epoch, train_loss, validation_loss,"
+                         " validation_metric, seconds) VALUES ($1, $2, $3, $4, $5, $6, $7)",
+                         &a, false, SPI_OK_INSERT);
     }
 }
 
@@ -429,24 +340,25 @@ static void store_trials(int model_id, int version, const ltpg_training *t)
 {
     for (int i = 0; i < t->n_trials; i++) {
         const ltpg_trial *trial = &t->trials[i];
-        arguments a = {0};
+        ltpg_arguments a = {0};
 
-        give(&a, INT4OID, Int32GetDatum(model_id));
-        give(&a, INT4OID, Int32GetDatum(version));
-        give(&a, INT4OID, Int32GetDatum(i + 1));
-        give_text(&a, trial->algorithm);
-        give(&a, JSONBOID, JsonbPGetDatum(trial->options));
-        give_text(&a, t->metric);
-        give_float(&a, trial->value);
-        give_float(&a, trial->aplt);
+        ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+        ltpg_give(&a, INT4OID, Int32GetDatum(version));
+        ltpg_give(&a, INT4OID, Int32GetDatum(i + 1));
+        ltpg_give_text(&a, trial->algorithm);
+        ltpg_give(&a, JSONBOID, JsonbPGetDatum(trial->options));
+        ltpg_give_text(&a, t->metric);
+        ltpg_give_float(&a, trial->value);
+        ltpg_give_float(&a, trial->aplt);
         if (trial->epochs < 0)
-            give_null(&a, INT4OID);
+            ltpg_give_null(&a, INT4OID);
         else
-            give(&a, INT4OID, Int32GetDatum(trial->epochs));
-        give(&a, FLOAT8OID, Float8GetDatum(trial->seconds));
-        give(&a, BOOLOID, BoolGetDatum(trial->chosen));
-        give_text(&a, trial->error);
-        run("INSERT INTO longtail.training_trial (model_id, version, trial, algorithm, options, validation_metric,"
+            ltpg_give(&a, INT4OID, Int32GetDatum(trial->epochs));
+        ltpg_give(&a, FLOAT8OID, Float8GetDatum(trial->seconds));
+        ltpg_give(&a, BOOLOID, BoolGetDatum(trial->chosen));
+        ltpg_give_text(&a, trial->error);
+        ltpg_catalog_run(
+            "INSERT INTO longtail.training_trial (model_id, version, trial, algorithm, options, validation_metric,"
             " validation_value, aplt, epochs, seconds, chosen, error)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
             &a, false, SPI_OK_INSERT);
@@ -455,11 +367,11 @@ static void store_trials(int model_id, int version, const ltpg_training *t)
 
 static void set_active(int model_id, int version)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
 
-    give(&a, INT4OID, Int32GetDatum(model_id));
-    give(&a, INT4OID, Int32GetDatum(version));
-    run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
 }
 
 int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
@@ -487,25 +399,26 @@ int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, c
 int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features, const char *decision,
                                  double seconds, const ltpg_part *parts, int n_parts)
 {
-    arguments lock = {0}, a = {0};
+    ltpg_arguments lock = {0}, a = {0};
     int version;
 
     SPI_connect();
-    give(&lock, INT4OID, Int32GetDatum(from->model_id));
-    run("SELECT 1 FROM longtail.model WHERE model_id = $1 FOR UPDATE", &lock, false, SPI_OK_SELECT);
+    ltpg_give(&lock, INT4OID, Int32GetDatum(from->model_id));
+    ltpg_catalog_run("SELECT 1 FROM longtail.model WHERE model_id = $1 FOR UPDATE", &lock, false, SPI_OK_SELECT);
     if (SPI_processed == 0)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the model was dropped while it was refreshed")));
     version = next_version(from->model_id);
-    give(&a, INT4OID, Int32GetDatum(from->model_id));
-    give(&a, INT4OID, Int32GetDatum(from->version));
-    give(&a, INT4OID, Int32GetDatum(version));
-    give(&a, INT8OID, Int64GetDatum(users));
-    give(&a, INT8OID, Int64GetDatum(items));
-    give(&a, INT4OID, Int32GetDatum(features));
-    give_text(&a, decision);
-    give(&a, FLOAT8OID, Float8GetDatum(seconds));
-    give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
-    run("INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
+    ltpg_give(&a, INT4OID, Int32GetDatum(from->model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(from->version));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    ltpg_give(&a, INT8OID, Int64GetDatum(users));
+    ltpg_give(&a, INT8OID, Int64GetDatum(items));
+    ltpg_give(&a, INT4OID, Int32GetDatum(features));
+    ltpg_give_text(&a, decision);
+    ltpg_give(&a, FLOAT8OID, Float8GetDatum(seconds));
+    ltpg_give(&a, TIMESTAMPTZOID, TimestampTzGetDatum(GetCurrentTimestamp()));
+    ltpg_catalog_run(
+        "INSERT INTO longtail.model_version (model_id, version, algorithm, options, rows, rows_skipped, users, items,"
         " features, epochs, loss, validation_metric, validation_value, active_value, decision, seconds, trained,"
         " source, user_column, item_column, label_column, weight_column, time_column, user_features, item_features)"
         " SELECT model_id, $3, algorithm, options, rows, rows_skipped, $4, $5, $6, epochs, loss, validation_metric,"
@@ -515,13 +428,13 @@ int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 it
     for (int i = 0; i < n_parts; i++)
         store_part(from->model_id, version, &parts[i]);
     memset(&a, 0, sizeof a);
-    give(&a, INT4OID, Int32GetDatum(from->model_id));
-    give(&a, INT4OID, Int32GetDatum(from->version));
-    give(&a, INT4OID, Int32GetDatum(version));
-    run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
-        " SELECT model_id, $3, part, chunk, checksum, bytes FROM longtail.model_data"
-        " WHERE model_id = $1 AND version = $2 AND part = 'validated'",
-        &a, false, SPI_OK_INSERT);
+    ltpg_give(&a, INT4OID, Int32GetDatum(from->model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(from->version));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    ltpg_catalog_run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
+                     " SELECT model_id, $3, part, chunk, checksum, bytes FROM longtail.model_data"
+                     " WHERE model_id = $1 AND version = $2 AND part = 'validated'",
+                     &a, false, SPI_OK_INSERT);
     set_active(from->model_id, version);
     SPI_finish();
     return version;
@@ -531,15 +444,15 @@ int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 it
 
 bool ltpg_catalog_has_part(const ltpg_version *version, const char *part)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
     bool found;
 
     SPI_connect();
-    give(&a, INT4OID, Int32GetDatum(version->model_id));
-    give(&a, INT4OID, Int32GetDatum(version->version));
-    give_text(&a, part);
-    run("SELECT FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3 AND chunk = 0", &a, true,
-        SPI_OK_SELECT);
+    ltpg_give(&a, INT4OID, Int32GetDatum(version->model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version->version));
+    ltpg_give_text(&a, part);
+    ltpg_catalog_run("SELECT FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3 AND chunk = 0",
+                     &a, true, SPI_OK_SELECT);
     found = SPI_processed > 0;
     SPI_finish();
     return found;
@@ -548,22 +461,23 @@ bool ltpg_catalog_has_part(const ltpg_version *version, const char *part)
 uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n)
 {
     MemoryContext caller = CurrentMemoryContext;
-    arguments a = {0};
+    ltpg_arguments a = {0};
     uint8 *bytes;
     size_t at = 0;
     bool is_null;
 
     SPI_connect();
-    give(&a, INT4OID, Int32GetDatum(version->model_id));
-    give(&a, INT4OID, Int32GetDatum(version->version));
-    give_text(&a, part);
-    run("SELECT checksum, bytes FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3"
+    ltpg_give(&a, INT4OID, Int32GetDatum(version->model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version->version));
+    ltpg_give_text(&a, part);
+    ltpg_catalog_run(
+        "SELECT checksum, bytes FROM longtail.model_data WHERE model_id = $1 AND version = $2 AND part = $3"
         " ORDER BY chunk",
         &a, true, SPI_OK_SELECT);
     bytes = MemoryContextAllocHuge(caller, Max(SPI_processed, 1) * (Size)CHUNK);
     for (uint64 i = 0; i < SPI_processed; i++) {
-        int64 checksum = DatumGetInt64(field(i, 1, &is_null));
-        bytea *chunk = DatumGetByteaPP(field(i, 2, &is_null));
+        int64 checksum = DatumGetInt64(ltpg_field(i, 1, &is_null));
+        bytea *chunk = DatumGetByteaPP(ltpg_field(i, 2, &is_null));
         size_t size = VARSIZE_ANY_EXHDR(chunk);
 
         if (size > CHUNK || lt_crc32c(0, VARDATA_ANY(chunk), size) != (uint32)checksum)
@@ -574,7 +488,7 @@ uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *
                      errhint("Promote another version, or train again.")));
         memcpy(bytes + at, VARDATA_ANY(chunk), size);
         at += size;
-        if ((void *)chunk != DatumGetPointer(field(i, 2, &is_null)))
+        if ((void *)chunk != DatumGetPointer(ltpg_field(i, 2, &is_null)))
             pfree(chunk);
     }
     SPI_finish();
@@ -608,21 +522,21 @@ void ltpg_catalog_drop(const char *model)
         "DELETE FROM longtail.model_grant WHERE model_id = $1",
         "DELETE FROM longtail.model WHERE model_id = $1",
     };
-    arguments a = {0};
+    ltpg_arguments a = {0};
     ltpg_version found;
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     SPI_connect();
     lock_model(model);
-    give(&a, INT4OID, Int32GetDatum(found.model_id));
+    ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
     for (int i = 0; i < (int)lengthof(deletes); i++)
-        run(deletes[i], &a, false, SPI_OK_DELETE);
+        ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);
     SPI_finish();
 }
 
 void ltpg_catalog_grant(const char *model, const char *role, bool grant)
 {
-    arguments a = {0};
+    ltpg_arguments a = {0};
     ltpg_version found;
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
@@ -630,12 +544,13 @@ void ltpg_catalog_grant(const char *model, const char *role, bool grant)
         get_role_oid(role, false);
     SPI_connect();
     lock_model(model);
-    give(&a, INT4OID, Int32GetDatum(found.model_id));
-    give_name(&a, role);
+    ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
+    ltpg_give_name(&a, role);
     if (grant)
-        run("INSERT INTO longtail.model_grant (model_id, grantee) VALUES ($1, $2) ON CONFLICT DO NOTHING", &a, false,
-            SPI_OK_INSERT);
+        ltpg_catalog_run("INSERT INTO longtail.model_grant (model_id, grantee) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+                         &a, false, SPI_OK_INSERT);
     else
-        run("DELETE FROM longtail.model_grant WHERE model_id = $1 AND grantee = $2", &a, false, SPI_OK_DELETE);
+        ltpg_catalog_run("DELETE FROM longtail.model_grant WHERE model_id = $1 AND grantee = $2", &a, false,
+                         SPI_OK_DELETE);
     SPI_finish();
 }

@@ -58,6 +58,9 @@ SELECT longtail.grant_model('shop', 'refresher');
 SET ROLE refresher;
 SELECT matches(error_of($$SELECT longtail.refresh('shop')$$), 'owner|permission', 'only the owner refreshes');
 RESET ROLE;
+SELECT longtail.revoke_model('shop', 'refresher');
+DROP OWNED BY refresher;
+DROP ROLE refresher;
 ALTER TABLE goods ALTER COLUMN kind TYPE timestamptz USING now();
 INSERT INTO goods VALUES (400, now(), 1);
 SELECT matches(error_of($$SELECT longtail.refresh('shop')$$), 'column "kind" of .* has another kind of type now',
