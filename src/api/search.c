@@ -29,7 +29,7 @@ static const usual usuals[] = {
     {.algorithm = "graph_filter", .search = "{\"neighbors\": [20, 200], \"alpha\": [0.5, 1]}"},
     /* an inverse of items^3 operations, in double precision: half a minute at this size */
     {.algorithm = "ease", .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200]}", .most_items = 10000},
-    {.algorithm = "als", .search = "{\"factors\": [32, 64], \"unobserved_weight\": [0.1, 0.3]}"},
+    {.algorithm = "als", .search = "{\"regularization\": [0.003, 0.005], \"unobserved_weight\": [0.2, 0.4]}"},
     {.algorithm = "markov", .search = "{}", .needs_time = true},
     {.algorithm = "logistic", .search = "{\"regularization\": [0.1, 1, 10]}", .labels = true},
     {.algorithm = "mlp", .search = "{}", .labels = true},

@@ -29,7 +29,7 @@ static const lt_option options[] = {
     {"epochs", LT_OPT_INT, "15", 1, 10000, NULL, "sweeps; each solves all items, then all users"},
     {"regularization", LT_OPT_FLOAT, "-1", -1, 1e12, NULL,
      "strength of the l2 penalty; -1: 0.003 with the implicit loss, 0.05 with the squared one"},
-    {"unobserved_weight", LT_OPT_FLOAT, "0.3", 0, 1e6, NULL,
+    {"unobserved_weight", LT_OPT_FLOAT, "0.4", 0, 1e6, NULL,
      "weight of a pair that was not seen beside the 1 of one that was; of the implicit loss"},
     {"frequency_scaling", LT_OPT_FLOAT, "1", 0, 2, NULL,
      "the penalty of a user or item grows with how many pairs it has to this power"},
