@@ -59,7 +59,7 @@ MODELS = [
     ("ease, trend", "ease", {"regularization": [500], "neighbors": [100], "trend_exponent": [0.75, 1],
                              "trend_half_life": [2, 7, 14], "trend_smoothing": [0.1, 1]}, True),
     ("als, 64 factors", "als", {"factors": [64], "regularization": [0.002, 0.003, 0.005, 0.01],
-                                "unobserved_weight": [0.1, 0.3, 1]}, False),
+                                "unobserved_weight": [0.1, 0.2, 0.4]}, False),
     ("bpr, 64 factors", "bpr", {"factors": [64], "regularization": [0.003, 0.01, 0.03]}, False),
     ("markov", "markov", {"window": [3, 10, 30], "decay": [0.5, 0.8, 0.95], "half_life": [0, 30]}, True),
     ("content", "content", {"factors": [64], "regularization": [1, 10]}, False),
