@@ -5,7 +5,7 @@ CREATE FUNCTION longtail.evaluate(model text, test regclass, k integer[] DEFAULT
 RETURNS TABLE (metric text, k integer, value float8, n bigint)
 AS 'MODULE_PATHNAME', 'longtail_evaluate' LANGUAGE C STABLE PARALLEL UNSAFE ROWS 40;
 COMMENT ON FUNCTION longtail.evaluate(text, regclass, integer[], text, float8, jsonb) IS
-'Measures the active version on a relation with the columns of its source. Recommenders: the whole catalogue is ranked for each user of the test, without what the user had in training; n is the number of users. Models with labels: also log loss and AUC, or errors, of single predictions; n is the number of rows. Options: version (0, the default, is the active one), seed (of method random and of sampled negatives), popularity_exponent, users, unknown_items, exclude_seen, negatives and sampled_negatives, which say what published protocols do otherwise.';
+'Measures the active version on a relation with the columns of its source. Recommenders: the whole catalogue is ranked for each user of the test, without what the user had in training; n is the number of users. Models with labels: also log loss and AUC, or errors, of single predictions; n is the number of rows. Options: version (0, the default, is the active one), seed (of method random and of sampled negatives), popularity_exponent, trend_exponent, users, unknown_items, exclude_seen, negatives and sampled_negatives, which say what published protocols do otherwise.';
 
 CREATE FUNCTION longtail.tradeoff(model text, test regclass, k integer DEFAULT 10, method text DEFAULT 'popularity',
     strengths float8[] DEFAULT '{0,0.05,0.1,0.15,0.2,0.3,0.4,0.5}')
