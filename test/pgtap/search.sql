@@ -66,7 +66,7 @@ SELECT is((SELECT validation_value FROM trials('layers') WHERE chosen), (SELECT 
 SELECT is(count(aplt), 0::bigint, 'a figure of single predictions has no lists') FROM trials('layers');
 SELECT train('plain', 'ease', '{}') \g /dev/null
 SELECT is(count(*), 0::bigint, 'without a search there are no trials') FROM trials('plain');
-SELECT is((longtail.retrain('grid')).version, 2, 'retrain') \g /dev/null
+SELECT is((longtail.retrain('grid')).version, 2, 'retrain');
 SELECT is(count(*), 12::bigint, 'searches again') FROM trials('grid') WHERE version = 2;
 SELECT is((longtail.retrain('grid', '{"search": {}, "regularization": 50}')).version, 3, 'unless told not to');
 SELECT is(count(*), 0::bigint, 'then there are none') FROM trials('grid') WHERE version = 3;
