@@ -80,7 +80,8 @@ COMMENT ON FUNCTION longtail.coefficients(text) IS
 'Coefficients of a logistic model in the units of its columns, with standard errors, z, two-sided p-values and odds ratios; NULL where they are not defined: an l1 penalty, a column the data do not determine, more than 2,000 encoded columns, or an inverse that would take longer than the fit.';
 
 CREATE FUNCTION longtail.item_stats(model text)
-RETURNS TABLE (item_id text, interactions float8, popularity_rank integer, segment text, novelty float8)
+RETURNS TABLE (item_id text, interactions float8, popularity_rank integer, segment text, novelty float8,
+    trend float8)
 AS 'MODULE_PATHNAME', 'longtail_item_stats' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 1000;
 COMMENT ON FUNCTION longtail.item_stats(text) IS
-'The catalogue as the active version knows it: interactions in training, rank by them, head, mid or tail, and novelty in bits (self-information).';
+'The catalogue as the active version knows it: interactions in training, rank by them, head, mid or tail, novelty in bits (self-information), and trend: the share of recent interactions over the share of all, NULL without times.';

@@ -9,6 +9,8 @@
  */
 #include "longtail.h"
 
+#include <math.h>
+
 #include "cache.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
@@ -302,10 +304,14 @@ Datum longtail_item_stats(PG_FUNCTION_ARGS)
 
     InitMaterializedSRF(fcinfo, 0);
     for (int32 item = 0; item < p->items; item++) {
-        Datum value[5] = {CStringGetTextDatum(ltpg_model_item_text(model, item)), Float8GetDatum(p->count[item]),
-                          Int32GetDatum(p->rank[item]), CStringGetTextDatum(segment_of(model, item)),
-                          Float8GetDatum(p->novelty[item])};
-        bool null[5] = {false};
+        const double *trend = model->bundle.trend;
+        Datum value[6] = {CStringGetTextDatum(ltpg_model_item_text(model, item)),
+                          Float8GetDatum(p->count[item]),
+                          Int32GetDatum(p->rank[item]),
+                          CStringGetTextDatum(segment_of(model, item)),
+                          Float8GetDatum(p->novelty[item]),
+                          Float8GetDatum(trend == NULL ? 0 : exp(trend[item]))};
+        bool null[6] = {[5] = trend == NULL};
 
         CHECK_FOR_INTERRUPTS();
         if (p->hidden != NULL && p->hidden[item])

@@ -7,6 +7,7 @@
 #include "builder.h"
 
 #include "duplicates.h"
+#include "sort.h"
 
 #include <math.h>
 #include <string.h>
@@ -147,39 +148,6 @@ static lt_status sort_by(lt_env *env, int32_t *order, int64_t n, const int32_t *
     return LT_OK;
 }
 
-/* The k-th smallest of v[0..n), by quickselect; v is rearranged. */
-static lt_status kth_smallest(lt_env *env, double *v, int64_t n, int64_t k, double *out)
-{
-    int64_t low = 0, high = n - 1;
-
-    while (low < high) {
-        double pivot = v[low + (high - low) / 2];
-        int64_t i = low, j = high;
-
-        LT_TRY(lt_poll(env));
-        while (i <= j) {
-            while (v[i] < pivot)
-                i++;
-            while (v[j] > pivot)
-                j--;
-            if (i <= j) {
-                double t = v[i];
-
-                v[i++] = v[j];
-                v[j--] = t;
-            }
-        }
-        if (k <= j)
-            high = j;
-        else if (k >= i)
-            low = i;
-        else
-            break;
-    }
-    *out = v[k];
-    return LT_OK;
-}
-
 /*
  * The latest rows. Rows of one time stay together, so there are two cuts around the fraction wanted, before and after
  * the rows of one time; the nearer is taken, unless it leaves nothing to train on.
@@ -195,7 +163,7 @@ static lt_status split_by_time(lt_env *env, const lt_builder *b, double fraction
     trained = trained < 1 ? 1 : trained;
     LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "the split by time"));
     memcpy(sorted, b->time, (size_t)n * sizeof *sorted);
-    LT_TRY(kth_smallest(env, sorted, n, trained - 1, &cut));
+    LT_TRY(lt_kth_smallest(env, sorted, n, trained - 1, &cut));
     lt_free(env, sorted);
     for (int64_t i = 0; i < n; i++) {
         later += b->time[i] > cut;

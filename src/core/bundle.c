@@ -3,6 +3,7 @@
  */
 #include "bundle.h"
 #include "rerank.h"
+#include "sort.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -92,17 +93,16 @@ lt_status lt_bundle_design(lt_env *env, const lt_bundle *b, const lt_options *op
 lt_status lt_bundle_take_trend(lt_env *env, lt_bundle *b, const lt_pairs *seen, double half_life, double smoothing)
 {
     int64_t n = seen->start[seen->rows];
-    double latest = -INFINITY, recent = 0, *count;
+    double latest, recent = 0, *count;
 
     b->trend = NULL;
     if (seen->time == NULL)
         return LT_OK;
     LT_TRY(lt_alloc(env, &b->trend, (size_t)seen->cols, sizeof *b->trend, "the items' trends"));
     LT_TRY(lt_alloc(env, &count, (size_t)seen->cols, sizeof *count, "the items' trends"));
-    for (int64_t k = 0; k < n; k++)
-        latest = fmax(latest, seen->time[k]);
+    LT_TRY(lt_latest_time(env, seen->time, n, &latest));
     for (int64_t k = 0; k < n; k++) {
-        double left = exp2((seen->time[k] - latest) / (86400 * half_life));
+        double left = exp2(fmin(0, seen->time[k] - latest) / (86400 * half_life));
 
         if (k % (1 << 16) == 0)
             LT_TRY(lt_poll(env));

@@ -53,8 +53,9 @@ lt_status lt_bundle_column_name(lt_env *env, const lt_bundle *b, int32_t column,
 
 /*
  * Fills trend from the times in `seen`, the training pairs; without times it stays NULL.  An interaction counts half
- * after half_life days before the latest one; with r the sum of an item's, R that of all, p the item's pairs and P all:
- *     trend = ln( (r / R + smoothing p / P) / (1 + smoothing) / (p / P) ),    at least -60; 0 without pairs.
+ * after half_life days before the latest one (lt_latest_time); with r the sum of an item's, R that of all, p the item's
+ * pairs and P all: trend = ln( (r / R + smoothing p / P) / (1 + smoothing) / (p / P) ),    at least -60; 0 without
+ * pairs.
  */
 lt_status lt_bundle_take_trend(lt_env *env, lt_bundle *b, const lt_pairs *seen, double half_life, double smoothing);
 

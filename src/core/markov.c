@@ -119,7 +119,7 @@ static lt_status place_by_item(lt_env *env, sequences *s, int32_t items)
 static lt_status find_sequences(lt_env *env, const lt_dataset *data, double half_life, sequences *s)
 {
     const lt_examples *ex = &data->train;
-    double latest = -INFINITY;
+    double latest;
     int64_t *order, last = -1;
 
     LT_TRY(order_rows(env, data, &s->n, &order));
@@ -128,8 +128,7 @@ static lt_status find_sequences(lt_env *env, const lt_dataset *data, double half
     LT_TRY(lt_alloc(env, &s->step, (size_t)s->n, sizeof *s->step, "the sequences"));
     LT_TRY(lt_alloc(env, &s->step_start, (size_t)s->n + 1, sizeof *s->step_start, "the sequences"));
     LT_TRY(lt_alloc(env, &s->step_user, (size_t)s->n, sizeof *s->step_user, "the sequences"));
-    for (int64_t i = 0; i < ex->n; i++)
-        latest = ex->time[i] > latest ? ex->time[i] : latest;
+    LT_TRY(lt_latest_time(env, ex->time, ex->n, &latest));
     for (int64_t p = 0; p < s->n; p++) {
         int64_t i = order[p];
 
@@ -144,7 +143,7 @@ static lt_status find_sequences(lt_env *env, const lt_dataset *data, double half
         s->step[p] = s->steps - 1;
         s->weight[p] = ex->weight == NULL ? 1 : ex->weight[i];
         if (half_life > 0)
-            s->weight[p] *= exp2((ex->time[i] - latest) / (DAY * half_life));
+            s->weight[p] *= exp2(fmin(0, ex->time[i] - latest) / (DAY * half_life));
     }
     s->step_start[s->steps] = s->n;
     lt_free(env, order);

@@ -2,16 +2,17 @@
  * popular.c: algorithm "popularity": what sells, to everybody alike.
  *
  * An item's count is the sum of its training rows' weights, each halved for every half_life between the row's time and
- * the latest of all.  Every row counts, so that buying again counts again: option duplicates is keep here.  A margin is
- * the logarithm of the item's smoothed share of everything,
- *     ln((count + s) / (total + s I)),    s the mean weight of a row after decay,
- * so that a score is the probability that the next interaction is with the item, and popularity_exponent divides it by
- * what the item was bought in all of training: at 1, what is left is how much the item gains.  An item that nobody
- * bought has a pseudo-interaction of mean weight, as has anything that a recommender falls back on (recommend.c).
+ * the latest of all (lt_latest_time).  Every row counts, so that buying again counts again: option duplicates is keep
+ * here.  A margin is the logarithm of the item's smoothed share of everything, ln((count + s) / (total + s I)),    s
+ * the mean weight of a row after decay, so that a score is the probability that the next interaction is with the item,
+ * and popularity_exponent divides it by what the item was bought in all of training: at 1, what is left is how much the
+ * item gains.  An item that nobody bought has a pseudo-interaction of mean weight, as has anything that a recommender
+ * falls back on (recommend.c).
  *
  * Legend: I items. A model's arrays: count, f64, 1 x I; smoothing, f64, 1 x 1: s > 0.
  */
 #include "model.h"
+#include "sort.h"
 
 #include <math.h>
 #include <string.h>
@@ -31,15 +32,6 @@ static const lt_option options[] = {
 
 /* ---- training ---- */
 
-static double latest_time(const lt_examples *ex)
-{
-    double latest = -INFINITY;
-
-    for (int64_t i = 0; i < ex->n; i++)
-        latest = ex->time[i] > latest ? ex->time[i] : latest;
-    return latest;
-}
-
 static lt_status popular_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)
 {
     const lt_examples *ex = &data->train;
@@ -56,7 +48,7 @@ static lt_status popular_train(lt_env *env, const lt_dataset *data, const lt_opt
     LT_TRY(lt_model_add_f64(env, model, "count", 1, items, &count));
     LT_TRY(lt_model_add_f64(env, model, "smoothing", 1, 1, &smoothing));
     if (half_life > 0)
-        now = latest_time(ex);
+        LT_TRY(lt_latest_time(env, ex->time, ex->n, &now));
     for (int64_t i = 0; i < ex->n; i++) {
         double weight = ex->weight == NULL ? 1 : ex->weight[i];
 
@@ -65,7 +57,7 @@ static lt_status popular_train(lt_env *env, const lt_dataset *data, const lt_opt
         if (ex->item[i] < 0 || (data->label_kind != LT_LABEL_REAL && ex->label[i] <= 0))
             continue;
         if (half_life > 0)
-            weight *= exp2((ex->time[i] - now) / half_life);
+            weight *= exp2(fmin(0, ex->time[i] - now) / half_life);
         count[ex->item[i]] += weight;
         total += weight;
         rows++;

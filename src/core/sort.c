@@ -91,3 +91,49 @@ lt_status lt_sort(lt_env *env, lt_keyed *v, int64_t n)
     lt_free(env, scratch);
     return LT_OK;
 }
+
+lt_status lt_kth_smallest(lt_env *env, double *v, int64_t n, int64_t k, double *out)
+{
+    int64_t low = 0, high = n - 1;
+
+    while (low < high) {
+        double pivot = v[low + (high - low) / 2];
+        int64_t i = low, j = high;
+
+        LT_TRY(lt_poll(env));
+        while (i <= j) {
+            while (v[i] < pivot)
+                i++;
+            while (v[j] > pivot)
+                j--;
+            if (i <= j) {
+                double t = v[i];
+
+                v[i++] = v[j];
+                v[j--] = t;
+            }
+        }
+        if (k <= j)
+            high = j;
+        else if (k >= i)
+            low = i;
+        else
+            break;
+    }
+    *out = v[k];
+    return LT_OK;
+}
+
+lt_status lt_latest_time(lt_env *env, const double *time, int64_t n, double *out)
+{
+    double *copy;
+
+    *out = 0;
+    if (n == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &copy, (size_t)n, sizeof *copy, "the times"));
+    memcpy(copy, time, (size_t)n * sizeof *copy);
+    LT_TRY(lt_kth_smallest(env, copy, n, n - 1 - n / 1000, out));
+    lt_free(env, copy);
+    return LT_OK;
+}

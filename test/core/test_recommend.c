@@ -2,6 +2,7 @@
  * test_recommend.c: lists against a full sort, and by hand.
  */
 #include "recommend_data.h"
+#include "sort.h"
 
 /* ---- lists ---- */
 
@@ -258,6 +259,7 @@ static void test_trend(void)
     lt_options o = options_of(env, &lt_logistic, OPTIONS("trend_exponent", "1"));
     lt_bundle bundle;
     built rows;
+    double time[2000], latest;
 
     for (int i = 0; i < 3; i++)
         near(t->bundle.trend[i], log(want[i]), 1e-12, "the trend of item %d", i + 1);
@@ -270,6 +272,13 @@ static void test_trend(void)
     for (int i = 0; i < 3; i++)
         near(list.score[i] / list.base[i], list.base[i] > 0 ? pow(want[list.item[i]], 2) : pow(want[list.item[i]], -2),
              1e-5, "scores are multiplied, negative ones divided");
+    for (int i = 0; i < 2000; i++)
+        time[i] = (i * 7919) % 2000; /* every number below 2000 once */
+    time[5] = 1e12;
+    fine(env, lt_latest_time(env, time, 2000, &latest));
+    ok(latest == 1997 || latest == 1998, "one time in a thousand may be later: %g", latest);
+    fine(env, lt_latest_time(env, time, 900, &latest));
+    ok(latest == 1e12, "of fewer than a thousand none");
     rows = build(env, &bundle, false, PAIRS, v, 5, &o);
     ok(rows.status == LT_INVALID && strstr(env->error.hint, "time_column") != NULL, "no times, no trend: %s",
        env->error.message);
