@@ -28,7 +28,7 @@ static const usual usuals[] = {
     {.algorithm = "rp3beta", .search = "{\"alpha\": [0.5, 0.8], \"neighbors\": [20, 100, 500]}"},
     {.algorithm = "graph_filter", .search = "{\"neighbors\": [20, 200], \"alpha\": [0.5, 1]}"},
     /* an inverse of items^3 operations, in double precision: half a minute at this size */
-    {.algorithm = "ease", .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200]}", .most_items = 10000},
+    {.algorithm = "ease", .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200, 0]}", .most_items = 10000},
     {.algorithm = "als", .search = "{\"regularization\": [0.003, 0.005], \"unobserved_weight\": [0.2, 0.4]}"},
     {.algorithm = "markov", .search = "{}", .needs_time = true},
     {.algorithm = "logistic", .search = "{\"regularization\": [0.1, 1, 10]}", .labels = true},
