@@ -139,12 +139,12 @@ lt_status lt_design_read(lt_reader *r, lt_design *d)
 
 /* ---- pairs ---- */
 
-bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col)
+int64_t lt_pairs_find(const lt_pairs *p, int32_t row, int32_t col)
 {
     int64_t low, high;
 
     if (row < 0 || row >= p->rows)
-        return false;
+        return -1;
     low = p->start[row];
     high = p->start[row + 1];
     while (low < high) {
@@ -155,7 +155,12 @@ bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col)
         else
             high = middle;
     }
-    return low < p->start[row + 1] && p->col[low] == col;
+    return low < p->start[row + 1] && p->col[low] == col ? low : -1;
+}
+
+bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col)
+{
+    return lt_pairs_find(p, row, col) >= 0;
 }
 
 lt_status lt_pairs_transpose(lt_env *env, const lt_pairs *p, lt_pairs *out)

@@ -79,6 +79,8 @@ typedef struct lt_pairs {
     double *time; /* NULL: unknown */
 } lt_pairs;
 
+/* Where in col[] the pair is, or -1. */
+int64_t lt_pairs_find(const lt_pairs *p, int32_t row, int32_t col);
 bool lt_pairs_has(const lt_pairs *p, int32_t row, int32_t col);
 /* Columns become rows; val and time go along. Polls. */
 lt_status lt_pairs_transpose(lt_env *env, const lt_pairs *p, lt_pairs *out);

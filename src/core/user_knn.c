@@ -359,17 +359,9 @@ static lt_status user_knn_score(lt_env *env, const lt_scorer *scorer, const lt_s
 /* The value at (row, col), 0 where there is none. */
 static double pair_value(const lt_pairs *p, int32_t row, int32_t col)
 {
-    int64_t low = p->start[row], high = p->start[row + 1];
+    int64_t at = lt_pairs_find(p, row, col);
 
-    while (low < high) {
-        int64_t middle = low + (high - low) / 2;
-
-        if (p->col[middle] < col)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < p->start[row + 1] && p->col[low] == col ? value_of(p, low) : 0;
+    return at < 0 ? 0 : value_of(p, at);
 }
 
 static lt_status user_knn_explain_history(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,
