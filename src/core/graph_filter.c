@@ -21,40 +21,21 @@ static const lt_option options[] = {
      "this; 0.5 is the published filter, more favours popular items"},
 };
 
+static void weigh(const double *alpha, double x, double of_user, double of_item, float *source, float *target)
+{
+    *source = (float)(x / sqrt(of_user) / pow(of_item, *alpha));
+    *target = (float)(x / sqrt(of_user) / pow(of_item, 1 - *alpha));
+}
+
 static lt_status graph_filter_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model,
                                     lt_fit *fit)
 {
-    const lt_pairs *seen = &data->seen;
-    lt_pairs source = *seen, target = *seen;
-    size_t n = (size_t)seen->start[seen->rows];
-    double alpha = lt_option_float(o, "alpha"), *of_user, *of_item;
+    double alpha = lt_option_float(o, "alpha");
 
     model->link = LT_LINK_IDENTITY;
     model->design = data->design;
-    LT_TRY(lt_alloc(env, &of_user, (size_t)seen->rows, sizeof *of_user, "the normalised interactions"));
-    LT_TRY(lt_alloc(env, &of_item, (size_t)seen->cols, sizeof *of_item, "the normalised interactions"));
-    LT_TRY(lt_alloc(env, &source.val, n, sizeof *source.val, "the normalised interactions"));
-    LT_TRY(lt_alloc(env, &target.val, n, sizeof *target.val, "the normalised interactions"));
-    lt_neighbors_degrees(seen, of_user, of_item);
-    for (int32_t u = 0; u < seen->rows; u++) {
-        if (u % 256 == 0)
-            LT_TRY(lt_poll(env));
-        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
-            double x = seen->val == NULL ? 1 : seen->val[k], degree = of_item[seen->col[k]];
-
-            if (x > 0) { /* and so are the degrees; otherwise 0 */
-                source.val[k] = (float)(x / sqrt(of_user[u]) / pow(degree, alpha));
-                target.val[k] = (float)(x / sqrt(of_user[u]) / pow(degree, 1 - alpha));
-            }
-        }
-    }
-    lt_free(env, of_user);
-    lt_free(env, of_item);
-    LT_TRY(lt_neighbors_multiply(env, &source, &target, NULL, 0, lt_option_int(o, "neighbors"), model));
-    lt_free(env, source.val);
-    lt_free(env, target.val);
     *fit = (lt_fit){.epochs = 1, .loss = NAN, .converged = true};
-    return LT_OK;
+    return lt_neighbors_of_graph(env, &data->seen, weigh, &alpha, lt_option_int(o, "neighbors"), model);
 }
 
 const lt_algorithm lt_graph_filter = {

@@ -126,17 +126,6 @@ lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *l, lt_model *m
 
 /* ---- training: products ---- */
 
-void lt_neighbors_degrees(const lt_pairs *seen, double *of_user, double *of_item)
-{
-    for (int32_t u = 0; u < seen->rows; u++)
-        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
-            double x = seen->val == NULL ? 1 : fmax(seen->val[k], 0);
-
-            of_user[u] += x;
-            of_item[seen->col[k]] += x;
-        }
-}
-
 typedef struct product {
     const lt_pairs *source; /* U x I */
     lt_pairs target;        /* I x U */
@@ -220,6 +209,48 @@ lt_status lt_neighbors_multiply(lt_env *env, const lt_pairs *source, const lt_pa
     lt_free(env, p.target.col);
     lt_free(env, p.target.val);
     return lt_neighbor_lists_store(env, &lists, model);
+}
+
+/* of_user (U) and of_item (I) += the sums of the pairs' weights, or numbers of pairs; negative weights count as 0. */
+static void add_degrees(const lt_pairs *seen, double *of_user, double *of_item)
+{
+    for (int32_t u = 0; u < seen->rows; u++)
+        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
+            double x = seen->val == NULL ? 1 : fmax(seen->val[k], 0);
+
+            of_user[u] += x;
+            of_item[seen->col[k]] += x;
+        }
+}
+
+lt_status lt_neighbors_of_graph(lt_env *env, const lt_pairs *seen, lt_weigh_pair weigh, const double *parameters,
+                                int64_t most, lt_model *model)
+{
+    lt_pairs source = *seen, target = *seen;
+    size_t n = (size_t)seen->start[seen->rows];
+    double *of_user, *of_item;
+
+    LT_TRY(lt_alloc(env, &of_user, (size_t)seen->rows, sizeof *of_user, "the weighted interactions"));
+    LT_TRY(lt_alloc(env, &of_item, (size_t)seen->cols, sizeof *of_item, "the weighted interactions"));
+    LT_TRY(lt_alloc(env, &source.val, n, sizeof *source.val, "the weighted interactions"));
+    LT_TRY(lt_alloc(env, &target.val, n, sizeof *target.val, "the weighted interactions"));
+    add_degrees(seen, of_user, of_item);
+    for (int32_t u = 0; u < seen->rows; u++) {
+        if (u % 256 == 0)
+            LT_TRY(lt_poll(env));
+        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
+            double x = seen->val == NULL ? 1 : seen->val[k];
+
+            if (x > 0) /* and so are the sums; otherwise 0 */
+                weigh(parameters, x, of_user[u], of_item[seen->col[k]], &source.val[k], &target.val[k]);
+        }
+    }
+    lt_free(env, of_user);
+    lt_free(env, of_item);
+    LT_TRY(lt_neighbors_multiply(env, &source, &target, NULL, 0, most, model));
+    lt_free(env, source.val);
+    lt_free(env, target.val);
+    return LT_OK;
 }
 
 /* ---- checking and growing ---- */

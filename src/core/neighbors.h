@@ -54,9 +54,6 @@ lt_status lt_neighbor_lists_add(lt_env *env, lt_neighbor_lists *lists, const int
 /* Adds the arrays to the model; frees the lists. LT_INVALID when there are more than INT32_MAX entries. */
 lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *lists, lt_model *model);
 
-/* of_user (U) and of_item (I) += the sums of the pairs' weights, or numbers of pairs; negative weights count as 0. */
-void lt_neighbors_degrees(const lt_pairs *seen, double *of_user, double *of_item);
-
 /*
  * W_ij = sum over users u of source(u, i) * target(u, j), divided by norm_i * norm_j + shrinkage (norm NULL: by 1); of
  * each target j the `most` largest are kept, 0: all.  source, target: U x I, of one pattern; may be the same.  Takes
@@ -64,5 +61,14 @@ void lt_neighbors_degrees(const lt_pairs *seen, double *of_user, double *of_item
  */
 lt_status lt_neighbors_multiply(lt_env *env, const lt_pairs *source, const lt_pairs *target, const double *norm,
                                 double shrinkage, int64_t most, lt_model *model);
+
+/*
+ * The same of the graph of users and items: of each pair of weight x > 0, `weigh` gives source and target from x and
+ * the sums of such weights of its user and its item; other pairs have 0. parameters: weigh's own.
+ */
+typedef void (*lt_weigh_pair)(const double *parameters, double x, double of_user, double of_item, float *source,
+                              float *target);
+lt_status lt_neighbors_of_graph(lt_env *env, const lt_pairs *seen, lt_weigh_pair weigh, const double *parameters,
+                                int64_t most, lt_model *model);
 
 #endif

@@ -28,39 +28,23 @@ static double step(double x, double sum, double alpha)
     return x > 0 ? pow(x / sum, alpha) : 0;
 }
 
+/* parameters: alpha, beta. */
+static void weigh(const double *parameters, double x, double of_user, double of_item, float *source, float *target)
+{
+    *source = (float)step(x, of_item, parameters[0]);
+    *target = (float)(step(x, of_user, parameters[0]) / pow(of_item, parameters[1]));
+}
+
 static lt_status rp3beta_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)
 {
-    const lt_pairs *seen = &data->seen;
-    lt_pairs source = *seen, target = *seen;
-    size_t n = (size_t)seen->start[seen->rows];
-    double alpha = lt_option_float(o, "alpha"), beta = lt_option_float(o, "beta"), *of_user, *of_item, *stored;
+    double parameters[2] = {lt_option_float(o, "alpha"), lt_option_float(o, "beta")}, *alpha;
 
     model->link = LT_LINK_IDENTITY;
     model->design = data->design;
-    LT_TRY(lt_model_add_f64(env, model, "alpha", 1, 1, &stored));
-    *stored = alpha;
-    LT_TRY(lt_alloc(env, &of_user, (size_t)seen->rows, sizeof *of_user, "the chances of a walk"));
-    LT_TRY(lt_alloc(env, &of_item, (size_t)seen->cols, sizeof *of_item, "the chances of a walk"));
-    LT_TRY(lt_alloc(env, &source.val, n, sizeof *source.val, "the chances of a walk"));
-    LT_TRY(lt_alloc(env, &target.val, n, sizeof *target.val, "the chances of a walk"));
-    lt_neighbors_degrees(seen, of_user, of_item);
-    for (int32_t u = 0; u < seen->rows; u++) {
-        if (u % 256 == 0)
-            LT_TRY(lt_poll(env));
-        for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
-            double x = seen->val == NULL ? 1 : seen->val[k], popularity = of_item[seen->col[k]];
-
-            source.val[k] = (float)step(x, popularity, alpha);
-            target.val[k] = popularity > 0 ? (float)(step(x, of_user[u], alpha) / pow(popularity, beta)) : 0;
-        }
-    }
-    lt_free(env, of_user);
-    lt_free(env, of_item);
-    LT_TRY(lt_neighbors_multiply(env, &source, &target, NULL, 0, lt_option_int(o, "neighbors"), model));
-    lt_free(env, source.val);
-    lt_free(env, target.val);
+    LT_TRY(lt_model_add_f64(env, model, "alpha", 1, 1, &alpha));
+    *alpha = parameters[0];
     *fit = (lt_fit){.epochs = 1, .loss = NAN, .converged = true};
-    return LT_OK;
+    return lt_neighbors_of_graph(env, &data->seen, weigh, parameters, lt_option_int(o, "neighbors"), model);
 }
 
 static lt_status rp3beta_check(lt_env *env, const lt_model *m)
