@@ -2,49 +2,36 @@
 """quality.py: how good every recommender's lists are, on public data, with options chosen on a validation part.
 
     make bench ONLY=quality         on a private server, which this reaches through the PG* variables
-    LONGTAIL_DATASETS=/some/folder  has the data sets, or those of them that are to be measured (needed; see below)
+    LONGTAIL_DATASETS=/some/folder  has the data sets, or those of them that are to be measured (needed): datasets.py
     SETS=goodbooks,retail           these data sets alone (all that are there)
     MODELS=ease,als                 these algorithms alone (all that longtail.algorithms() has)
     PROGRESS=1                      every option tried, with its figures, to stderr
 
 Needs  apt-get install python3-psycopg2  beside what the tests install.
 
-    goodbooks       goodbooks-10k/interactions.csv.gz: user_id,item_id,rating.  A 5 % sample of the readers of
-                    goodbooks-10k; every rating counts.  Test: the pairs whose md5('user:item') begins, in its first
-                    eight hexadecimal digits, with a number divisible by 10; validation: remainder 1.
-    movietweetings  movietweetings-100k/interactions.csv.gz: user_id,item_id,rating,ts.  Every rating counts.  By time,
-                    the first 80 % are trained on, the next 10 % are validation, the last 10 % test.
-    retail          online-retail-ii/interactions.csv.gz: user_id,item_id,event,quantity,price,invoice,ts.  Purchases of
-                    a quantity above 0, each pair once, at its last time within a part.  Validation: March to May 2011,
-                    test: June to August 2011, training: all before; UTC.
-
 For each model every combination of its options below is trained on the training part and measured on the validation
 part.  The one of the best NDCG@20 is trained on both, with split none, and measured once on the test part.  Lines
 with a given exponent, as ease x pop^-0.1, have the same options.  A line with x pop^-y, where that is better on the
 validation part, has the exponent chosen along with the options.
-Measured is the full ranking of the items of the part trained on; items a user had there are left out, pairs of the test
-that were there are dropped, as are items and users unknown there; users without a pair left do not count.  Recall is
-over all of a user's pairs, NDCG's gains are binary.  APLT: the share of recommended items beyond the first 80 % of
-interactions in descending popularity.
+Data sets, parts and what is ranked stand at the head of datasets.py.  Recall is over all of a user's pairs, NDCG's
+gains are binary.  APLT: the share of recommended items beyond the first 80 % of interactions in descending popularity.
 
 The reference is plain numpy under the same protocol, its options chosen in the same way.  A line below it says by how
 much, in recall or NDCG, whichever is farther; in NDCG by more than 2 %, about the standard error over users, the script
 fails.
 """
-import gzip
 import itertools
 import json
 import os
 import sys
 import time
 
-import psycopg2
+from datasets import SETS, drop, load, measure, query, sets, train, wanted
 
 K = 20
 EXPONENTS = [0, 0.05, 0.1, 0.15, 0.2, 0.3]
 SMALLEST = 5e-5   # the reference has four digits
 TOLERANCE = 0.02  # of the reference; the standard error of NDCG over users is 1.3 % (goodbooks) to 3.8 %
-PROTOCOL = {"users": "known", "unknown_items": "drop"}
 
 # Name, algorithm, values of each option, whether it needs times.
 MODELS = [
@@ -84,98 +71,10 @@ REFERENCE = {
     ("als, 64 factors", 0): [(.2242, .2224, .001), (.1739, .0810, .000), (.0907, .0891, .002)],
 }
 
-SETS = {
-    "goodbooks": ("goodbooks-10k", "user_id integer, item_id integer, rating real", """
-        SELECT user_id, item_id, NULL::timestamptz AS at,
-               CASE ('x' || left(md5(user_id || ':' || item_id), 8))::bit(32)::bigint % 10
-                   WHEN 0 THEN 'test' WHEN 1 THEN 'validation' ELSE 'training' END AS part
-        FROM bench.lines"""),
-    "movietweetings": ("movietweetings-100k", "user_id integer, item_id integer, rating real, ts bigint", """
-        SELECT user_id, item_id, to_timestamp(ts) AS at,
-               CASE WHEN place > 0.9 * rows THEN 'test' WHEN place > 0.8 * rows THEN 'validation'
-                   ELSE 'training' END AS part
-        FROM (SELECT *, row_number() OVER (ORDER BY ts, line) AS place, count(*) OVER () AS rows
-              FROM bench.lines) l"""),
-    "retail": ("online-retail-ii", "user_id integer, item_id text, event text, quantity real, price real, "
-               "invoice text, ts bigint", """
-        SELECT user_id, item_id, max(at) AS at, part
-        FROM (SELECT user_id, item_id, to_timestamp(ts) AS at,
-                     CASE WHEN to_timestamp(ts) >= '2011-06-01 UTC' THEN 'test'
-                         WHEN to_timestamp(ts) >= '2011-03-01 UTC' THEN 'validation' ELSE 'training' END AS part
-              FROM bench.lines WHERE quantity > 0 AND ts < extract(epoch FROM timestamptz '2011-09-01 UTC')) l
-        GROUP BY user_id, item_id, part"""),
-}
 
-db = psycopg2.connect("")
-db.autocommit = True
-cursor = db.cursor()
-
-
-def query(text, values=None):
-    cursor.execute(text, values)
-    return cursor.fetchall() if cursor.description else None
-
-
-def wanted(variable, names):
-    chosen = os.environ.get(variable)
-    if not chosen:
-        return list(names)
-    unknown = set(chosen.split(",")) - set(names)
-    if unknown:
-        sys.exit(f"{variable}: there is no {', '.join(sorted(unknown))}; there are {', '.join(sorted(set(names)))}")
-    return [name for name in names if name in chosen.split(",")]
-
-
-def load(folder, name):
-    """bench.NAME, and the views training, validation, both (those two) and test of it."""
-    directory, columns, parts = SETS[name]
-    query(f"""
-        DROP SCHEMA IF EXISTS bench CASCADE;
-        CREATE SCHEMA bench;
-        CREATE TABLE bench.lines ({columns}, line bigserial)""")
-    with gzip.open(f"{folder}/{directory}/interactions.csv.gz", "rt") as lines:
-        cursor.copy_expert(f"COPY bench.lines ({lines.readline().strip()}) FROM STDIN (FORMAT csv)", lines)
-    query(f"CREATE TABLE bench.interactions AS {parts}; CREATE INDEX ON bench.interactions (user_id, item_id)")
-    for view, condition in (("training", "part = 'training'"), ("validation", "part = 'validation'"),
-                            ("both", "part <> 'test'"), ("test", "part = 'test'")):
-        query(f"CREATE VIEW bench.{view} AS SELECT user_id, item_id, max(at) AS at FROM bench.interactions "
-              f"WHERE {condition} GROUP BY user_id, item_id")
-    query("VACUUM ANALYZE bench.interactions")
-    items = f"{folder}/{directory}/items.csv.gz"
-    with gzip.open(items, "rt") as lines:  # every column a text: what content needs
-        header = lines.readline().strip().split(",")
-        query(f"CREATE TABLE bench.items ({', '.join(f'{c} text' for c in header)})")
-        cursor.copy_expert("COPY bench.items FROM STDIN (FORMAT csv)", lines)
-    if name != "retail":
-        query("ALTER TABLE bench.items ALTER item_id TYPE integer USING item_id::integer")
-    for view in ("training", "both"):  # the protocol knows no others
-        query(f"CREATE VIEW bench.{view}_items AS SELECT * FROM bench.items "
-              f"WHERE item_id IN (SELECT item_id FROM bench.{view})")
-    return query("SELECT bool_and(at IS NOT NULL) FROM bench.interactions")[0][0]
-
-
-def train(algorithm, view, timed, options):
-    """Seconds taken; the model is bench."""
-    start = time.perf_counter()
-    features = f"bench.{view}_items" if algorithm == "content" else None
-    query("SELECT longtail.train('bench', %s, %s, 'user_id', 'item_id', time_column => %s, item_features => %s, "
-          "options => %s)",
-          (f"bench.{view}", algorithm, "at" if timed else None, features, json.dumps({"promote": "always", **options})))
-    return time.perf_counter() - start
-
-
-def measure(view, exponent):
+def accuracy(view, exponent):
     """recall, ndcg and aplt, and the number of users; exponent None is the model's own."""
-    protocol = PROTOCOL if exponent is None else {**PROTOCOL, "popularity_exponent": exponent}
-    rows = query("SELECT metric, value, n FROM longtail.evaluate('bench', %s, ARRAY[%s], options => %s) "
-                 "WHERE metric IN ('recall', 'ndcg', 'aplt')",
-                 (f"bench.{view}", K, json.dumps(protocol)))
-    value = {metric: figure for metric, figure, _ in rows}
-    return (value["recall"], value["ndcg"], value["aplt"]), rows[0][2]
-
-
-def drop():
-    query("SELECT longtail.drop_model('bench') WHERE EXISTS (SELECT FROM longtail.models WHERE model = 'bench')")
+    return measure(view, K, ["recall", "ndcg", "aplt"], {} if exponent is None else {"popularity_exponent": exponent})
 
 
 def search(algorithm, grid, timed, exponents):
@@ -185,7 +84,7 @@ def search(algorithm, grid, timed, exponents):
         options = dict(zip(grid, values))
         train(algorithm, "training", timed, {**options, "split": "none"})
         for exponent in exponents:
-            found[json.dumps(options), exponent], _ = measure("validation", exponent)
+            found[json.dumps(options), exponent], _ = accuracy("validation", exponent)
         drop()
         if os.environ.get("PROGRESS"):
             for exponent in exponents:
@@ -226,10 +125,12 @@ def compare(name, place, label, algorithm, grid, timed):
     for line, ((options, exponent), reference) in sorted(lines.items(), key=lambda item: item[1][0][0]):
         if trained != options:
             drop()
-            seconds = train(algorithm, "both", timed, {**json.loads(options),
-                                                       **({} if algorithm == "auto" else {"split": "none"})})
+            start = time.perf_counter()
+            train(algorithm, "both", timed, {**json.loads(options),
+                                             **({} if algorithm == "auto" else {"split": "none"})})
+            seconds = time.perf_counter() - start
             trained = options
-        of, users = measure("test", exponent)
+        of, users = accuracy("test", exponent)
         expected = REFERENCE.get((label, reference), [None] * 3)[place]
         short = max(1 - (of[j] + SMALLEST) / expected[j] for j in (0, 1)) if expected else 0
         good = good and (not expected or of[1] >= (1 - TOLERANCE) * expected[1])
@@ -245,19 +146,15 @@ def compare(name, place, label, algorithm, grid, timed):
 
 
 def main():
-    folder = os.environ.get("LONGTAIL_DATASETS", "")
-    there = [name for name in wanted("SETS", SETS) if folder and os.path.isdir(f"{folder}/{SETS[name][0]}")]
+    there = sets()
     known = {row[0] for row in query("SELECT name FROM longtail.algorithms()")}
     models = wanted("MODELS", [algorithm for _, algorithm, _, _ in MODELS])
     good = True
     query("SET client_min_messages = error; SET statement_timeout = 0")
-    for name in wanted("SETS", SETS):
-        if name not in there:
-            print(f"{name}: skipped; LONGTAIL_DATASETS names no folder that has it\n")
     for algorithm in sorted(set(models) - known):
         print(f"{algorithm}: skipped; longtail.algorithms() has no such algorithm\n")
     for name in there:
-        timed = load(folder, name)
+        timed = load(name)
         rows = query("SELECT part, count(*) FROM bench.interactions GROUP BY part ORDER BY part DESC")
         print(f"**{name}** ({', '.join(f'{part} {n} pairs' for part, n in rows)})\n")
         print(f"| model | options chosen on validation | recall@{K} / NDCG@{K} / APLT on test | reference | users "
