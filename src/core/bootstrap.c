@@ -26,12 +26,11 @@
 /* The differences in ascending order; *most is the largest by size. */
 static lt_status ascending(lt_env *env, const double *difference, int64_t n, double **out, double *most)
 {
-    double *sorted;
     lt_keyed *row;
 
     *most = 0;
     LT_TRY(lt_alloc(env, &row, (size_t)n, sizeof *row, "the differences to sort"));
-    LT_TRY(lt_alloc(env, &sorted, (size_t)n, sizeof *sorted, "the differences"));
+    LT_TRY(lt_alloc(env, out, (size_t)n, sizeof **out, "the differences"));
     for (int64_t i = 0; i < n; i++) {
         if (i % STRIDE == 0)
             LT_TRY(lt_poll(env));
@@ -42,9 +41,8 @@ static lt_status ascending(lt_env *env, const double *difference, int64_t n, dou
     }
     LT_TRY(lt_sort(env, row, n));
     for (int64_t i = 0; i < n; i++)
-        sorted[i] = lt_sort_number(row[i].key);
+        (*out)[i] = lt_sort_number(row[i].key);
     lt_free(env, row);
-    *out = sorted;
     return LT_OK;
 }
 
