@@ -8,11 +8,11 @@ COMMENT ON FUNCTION longtail.boost(float8, float8, float8) IS
 
 CREATE FUNCTION longtail.rerank(items anyarray, scores float8[], k integer, method text, strength float8,
     popularity float8[] DEFAULT NULL, model text DEFAULT NULL, user_id "any" DEFAULT NULL,
-    options jsonb DEFAULT '{}')
+    options jsonb DEFAULT '{}', attributes text[] DEFAULT NULL)
 RETURNS TABLE (item anyelement, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_rerank' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, float8[], text, "any", jsonb) IS
-'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given with the call or else taken from a model; with a model, user_id makes methods personal, and method and strength may be NULL: the model''s own. segment is head, mid or tail, NULL when popularity is unknown.';
+COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, float8[], text, "any", jsonb, text[]) IS
+'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given with the call or else taken from a model; with a model, user_id makes methods personal, and method and strength may be NULL: the model''s own. attributes are the items'' values of whatever methods go by, such as their suppliers. segment is head, mid or tail, NULL when popularity is unknown.';
 
 CREATE FUNCTION longtail.rerank_methods()
 RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean, options text[])

@@ -21,37 +21,40 @@ COMMENT ON FUNCTION longtail.predict(text, anycompatible, "any") IS
 
 CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer DEFAULT 10, method text DEFAULT NULL,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
-    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL)
+    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL, options jsonb DEFAULT '{}')
 RETURNS TABLE (item_id text, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_recommend' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any", float8) IS
-'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items; popularity_exponent divides scores by the items'' popularity to this power (NULL: the model''s own).';
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, text, float8, boolean, "any", "any", float8, jsonb) IS
+'The k best items for a user, best first. method and strength rerank for the tail (NULL: the model''s own); exclude_seen leaves out what the user has in the source table now; candidates and exclude are arrays of items; popularity_exponent divides scores by the items'' popularity to this power (NULL: the model''s own); options has what methods take besides.';
 
 -- method is behind the rest so that untyped parameters of the first form cannot be taken for this one.
 CREATE FUNCTION longtail.recommend(model text, user_id anycompatible, k integer, item_type anyelement,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, candidates "any" DEFAULT NULL,
-    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL, method text DEFAULT NULL,
+    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
+    options jsonb DEFAULT '{}', method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'longtail_recommend_typed' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
-COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, anyelement, float8, boolean, "any", "any", float8, text) IS
+COMMENT ON FUNCTION longtail.recommend(text, anycompatible, integer, anyelement, float8, boolean, "any", "any", float8, jsonb, text) IS
 'As recommend, with item_id in the type of item_type: recommend(''shop'', 17, 10, item_type => NULL::bigint).';
 
 CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, k integer DEFAULT 10,
     method text DEFAULT NULL, strength float8 DEFAULT NULL, exclude_basket boolean DEFAULT true,
-    candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL)
+    candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
+    options jsonb DEFAULT '{}')
 RETURNS TABLE (item_id text, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_recommend_basket' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, text, float8, boolean, "any", "any", float8) IS
+COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, text, float8, boolean, "any", "any", float8, jsonb) IS
 'The k best items for somebody of whom only a basket of items is known, best first: those that algorithms which answer from past items would give a user who has these; of other algorithms, what is popular. exclude_basket leaves out the basket itself; the other arguments are as for recommend.';
 
 CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, k integer, item_type anyelement,
     strength float8 DEFAULT NULL, exclude_basket boolean DEFAULT true, candidates "any" DEFAULT NULL,
-    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL, method text DEFAULT NULL,
+    exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
+    options jsonb DEFAULT '{}', method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'longtail_recommend_basket_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
-COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, anyelement, float8, boolean, "any", "any", float8, text) IS
+COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, anyelement, float8, boolean, "any", "any", float8, jsonb, text) IS
 'As recommend_basket, with item_id in the type of item_type: recommend_basket(''shop'', ''{17, 4}'', 10, item_type => NULL::bigint).';
 
 CREATE FUNCTION longtail.similar_items(model text, item_id anycompatible, k integer DEFAULT 10)
@@ -61,10 +64,11 @@ COMMENT ON FUNCTION longtail.similar_items(text, anycompatible, integer) IS
 'The k items most similar to an item, most similar first: as the algorithm learned it, or else by the cosine of the items'' features. No rows for an item that the model does not know.';
 
 CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method text DEFAULT NULL,
-    strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, popularity_exponent float8 DEFAULT NULL)
+    strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, popularity_exponent float8 DEFAULT NULL,
+    options jsonb DEFAULT '{}')
 RETURNS TABLE (user_id text, item_id text, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_recommend_all' LANGUAGE C STABLE PARALLEL SAFE ROWS 10000;
-COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean, float8) IS
+COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean, float8, jsonb) IS
 'Recommendations for every user the model knows, for CREATE TABLE AS. exclude_seen leaves out what users had when the version was trained.';
 
 CREATE FUNCTION longtail.explain(model text, user_id anycompatible, item_id "any")

@@ -49,6 +49,7 @@ static const lt_option evaluate_options[] = {
 typedef struct evaluation {
     lt_env *env;
     ltpg_model *model;
+    ltpg_method method;
     lt_options options;
     lt_dataset data; /* the test, encoded as the model does, all of it in `train` */
     ReturnSetInfo *result;
@@ -286,14 +287,16 @@ static int cutoffs(FunctionCallInfo fcinfo, int n, int **out)
 static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
 {
     lt_recommender *r = &e->model->recommender;
-    lt_request how = {.adjust = r->own, .seed = (uint64)lt_option_int(&e->options, "seed")};
+    lt_request how = {.adjust = r->own,
+                      .stages = e->method.stages,
+                      .n_stages = e->method.n_stages,
+                      .seed = (uint64)lt_option_int(&e->options, "seed")};
     lt_ranking_metrics metrics;
     lt_pairs seen = ltpg_model_seen(e->env, e->model), candidates;
     lt_test test;
     int *k;
     int n_k = cutoffs(fcinfo, 2, &k);
 
-    how.method = ltpg_method_argument(fcinfo, e->model, 3, 4, &how.strength);
     if (lt_option_value(&e->options, "popularity_exponent")->given)
         how.adjust.popularity = lt_option_float(&e->options, "popularity_exponent");
     if (lt_option_value(&e->options, "trend_exponent")->given)
@@ -383,6 +386,12 @@ static void check_labels(const evaluation *e)
 Datum longtail_evaluate(PG_FUNCTION_ARGS)
 {
     evaluation e = {.env = ltpg_env(CurrentMemoryContext, 0), .result = (ReturnSetInfo *)fcinfo->resultinfo};
+    const ltpg_method_arguments arguments = {.method = 3,
+                                             .strength = 4,
+                                             .options = 5,
+                                             .own = evaluate_options,
+                                             .n_own = lengthof(evaluate_options),
+                                             .many = true};
     const lt_algorithm *algorithm;
     lt_options reading_options;
     ltpg_reading reading;
@@ -394,10 +403,10 @@ Datum longtail_evaluate(PG_FUNCTION_ARGS)
             ereport(ERROR,
                     (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("model, test, k and options must not be NULL")));
     name = text_to_cstring(PG_GETARG_TEXT_PP(0));
-    LTPG(e.env, lt_options_init_own(e.env, &e.options, evaluate_options, lengthof(evaluate_options)));
-    ltpg_options_set(e.env, &e.options, PG_GETARG_JSONB_P(5));
-    version = (int)lt_option_int(&e.options, "version");
+    version = (int)ltpg_options_number(PG_GETARG_JSONB_P(5), "version", 0);
     e.model = version == 0 ? ltpg_model_open(fcinfo, name) : ltpg_model_load(name, version);
+    e.method = ltpg_method_read(fcinfo, e.env, e.model, &arguments);
+    e.options = e.method.options;
     LTPG(e.env, lt_options_init(e.env, &reading_options, NULL, 0));
     LTPG(e.env, lt_options_set_text(e.env, &reading_options, "split", "none"));
     LTPG(e.env, lt_options_set_text(e.env, &reading_options, "duplicates", "keep"));

@@ -1,18 +1,37 @@
 /*
- * method.h: the arguments method and strength, which rerank, recommend and evaluate share.
+ * method.h: what to do with lists: the arguments method, strength and options, which all functions that make lists
+ * share.
  */
 #ifndef LONGTAIL_METHOD_H
 #define LONGTAIL_METHOD_H
 
 #include "longtail.h"
 
-#include "cache.h"
+#include "facts.h"
+
+/* The function's arguments, by number, and what it takes in its options besides those of methods. */
+typedef struct ltpg_method_arguments {
+    int method, strength, options;
+    const lt_option *own;
+    int n_own;
+    bool many;                         /* for many lists */
+    const ltpg_candidates *candidates; /* of no model; NULL: the model's items */
+} ltpg_method_arguments;
+
+typedef struct ltpg_method {
+    lt_rerank_stage *stages; /* n_stages >= 1 */
+    int n_stages;
+    bool uses_taste;    /* a stage reads the user's history */
+    lt_options options; /* of the call: the function's own are among them */
+} ltpg_method;
 
 /*
- * The method and strength given as arguments number `method` and `strength`. NULL takes the model's own; a strength is
- * needed for a method that is not the model's own, and both are without a model (NULL).
+ * NULL for method and strength takes the model's own, with its options under those of the call; a strength is needed
+ * for a method that is not the model's own, and both are without a model (NULL).
  */
-extern const lt_reranker *ltpg_method_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int method,
-                                               int strength, double *strength_out);
+extern ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model,
+                                    const ltpg_method_arguments *arguments);
+/* An error unless a method, a strength and options would be understood, as they stand in options of training. */
+extern void ltpg_method_check(lt_env *env, const char *method, double strength, const char *options);
 
 #endif

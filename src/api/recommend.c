@@ -103,9 +103,10 @@ static void take_candidates(FunctionCallInfo fcinfo, const ltpg_model *model, in
 }
 
 /* What is known of the user, history included where it is needed. */
-static void take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, lt_request *request)
+static void take_user(FunctionCallInfo fcinfo, ltpg_model *model, bool exclude_seen, bool uses_taste,
+                      lt_request *request)
 {
-    bool history = exclude_seen || request->method->uses_taste || model->bundle.model.algorithm->uses_history;
+    bool history = exclude_seen || uses_taste || model->bundle.model.algorithm->uses_history;
 
     request->subject.user = -1;
     if (!PG_ARGISNULL(1))
@@ -164,9 +165,31 @@ static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model
     return exponent;
 }
 
+static const lt_option list_options[] = {
+    {"seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"},
+};
+
+/* What is to be done with lists, into the request. many: for many of them. */
+static ltpg_method take_method(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model, int method, int strength,
+                               int options, bool many, lt_request *request)
+{
+    ltpg_method_arguments arguments = {.method = method,
+                                       .strength = strength,
+                                       .options = options,
+                                       .own = list_options,
+                                       .n_own = lengthof(list_options),
+                                       .many = many};
+    ltpg_method m = ltpg_method_read(fcinfo, env, model, &arguments);
+
+    request->stages = m.stages;
+    request->n_stages = m.n_stages;
+    request->seed = (uint64)lt_option_int(&m.options, "seed");
+    return m;
+}
+
 /*
  * A list for a user or a basket. Arguments: model, user or basket, k, then method or item_type, strength, exclude_seen
- * or exclude_basket, candidates, exclude, popularity_exponent and, where item_type took its place, method.
+ * or exclude_basket, candidates, exclude, popularity_exponent, options and, where item_type took its place, method.
  */
 static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
@@ -175,15 +198,16 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
     lt_request request = {.k = k_argument(fcinfo, 2)};
     bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
+    ltpg_method method;
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
-    request.method = ltpg_method_argument(fcinfo, model, typed ? 9 : 3, 4, &request.strength);
+    method = take_method(fcinfo, env, model, typed ? 10 : 3, 4, 9, false, &request);
     request.adjust = lt_adjustment_with(&model->recommender, exponent_argument(fcinfo, model, 8));
     if (basket)
         take_basket(fcinfo, model, &request);
     else
-        take_user(fcinfo, model, exclude_seen, &request);
+        take_user(fcinfo, model, exclude_seen, method.uses_taste, &request);
     request.popularity_only = !lt_recommender_knows(&model->recommender, &request.subject);
     if (exclude_seen)
         exclude(excluded, request.subject.history, request.subject.n_history);
@@ -220,7 +244,7 @@ Datum longtail_recommend_basket_typed(PG_FUNCTION_ARGS)
     return recommend(fcinfo, true, true);
 }
 
-/* recommend_all(model, k, method, strength, exclude_seen, popularity_exponent) */
+/* recommend_all(model, k, method, strength, exclude_seen, popularity_exponent, options) */
 Datum longtail_recommend_all(PG_FUNCTION_ARGS)
 {
     ltpg_model *model = open_recommender(fcinfo);
@@ -232,9 +256,11 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
     bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     lt_pairs seen = ltpg_model_seen(env, model);
+    uint64 seed;
 
     InitMaterializedSRF(fcinfo, 0);
-    request.method = ltpg_method_argument(fcinfo, model, 2, 3, &request.strength);
+    take_method(fcinfo, env, model, 2, 3, 6, true, &request);
+    seed = request.seed;
     request.excluded = excluded;
     for (int32 user = 0; user < model->bundle.users.n; user++) {
         MemoryContext old = MemoryContextSwitchTo(memory);
@@ -247,7 +273,7 @@ Datum longtail_recommend_all(PG_FUNCTION_ARGS)
         CHECK_FOR_INTERRUPTS();
         request.subject.user = user;
         lt_subject_take_history(&request.subject, &seen, user);
-        request.seed = (uint64)user;
+        request.seed = seed + (uint64)user;
         if (exclude_seen)
             exclude(excluded, request.subject.history, request.subject.n_history);
         LTPG(user_env, lt_recommend(user_env, &model->recommender, &request, &list));

@@ -37,7 +37,7 @@ Datum longtail_boost(PG_FUNCTION_ARGS)
 /* ---- the list ---- */
 
 /* Arguments of longtail.rerank, in order. */
-enum { ITEMS, SCORES, K, METHOD, STRENGTH, POPULARITY, MODEL, USER_ID, OPTIONS };
+enum { ITEMS, SCORES, K, METHOD, STRENGTH, POPULARITY, MODEL, USER_ID, OPTIONS, ATTRIBUTES };
 
 typedef struct item_list {
     int n;
@@ -132,25 +132,13 @@ static const float8 *read_numbers(ArrayType *array, const char *what, int n_item
 
 /* ---- options ---- */
 
-/* The method's own options; the seed; and the shares that make segments of the popularity given. */
-static lt_options read_options(lt_env *env, const lt_reranker *method, const Jsonb *given, bool popularity_given)
-{
-    static const char *const common[] = {"seed", "head_share", "tail_share"};
-    lt_option *spec = palloc((method->n_options + lengthof(common)) * sizeof *spec);
-    int n = method->n_options;
-    lt_options o;
-
-    if (n > 0)
-        memcpy(spec, method->options, n * sizeof *spec);
-    for (int i = 0; i < (popularity_given ? 3 : 1); i++)
-        for (int j = 0; j < lt_common_options_count; j++)
-            if (strcmp(lt_common_options[j].name, common[i]) == 0)
-                spec[n++] = lt_common_options[j];
-    LTPG(env, lt_options_init_own(env, &o, spec, n));
-    if (given != NULL)
-        ltpg_options_set(env, &o, given);
-    return o;
-}
+/* What rerank takes besides the options of methods; the shares make segments of popularity that is given. */
+static const lt_option rerank_options[] = {
+    {"seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"},
+    {"target", LT_OPT_OBJECT, "", 0, 0, NULL, "the share that each value of the attribute should have: {\"a\": 0.5}"},
+    {"head_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL, "as the option of training, with popularity given"},
+    {"tail_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL, "as the option of training, with popularity given"},
+};
 
 /* ---- rerank ---- */
 
@@ -187,6 +175,58 @@ static void use_model_popularity(lt_env *env, const ltpg_model *model, const ite
     }
     in->popularity = popularity;
     in->segment = segment;
+}
+
+/* Without popularity, methods need facts that stand in for it. */
+static void check_popularity(const ltpg_method *m)
+{
+    for (int s = 0; s < m->n_stages; s++) {
+        const lt_reranker *method = m->stages[s].method;
+
+        if (method->needs_popularity || (method->needs_segment && m->stages[s].facts == NULL))
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("rerank method \"%s\" needs the items' popularity", method->name),
+                            errhint("Give popularity => an array of each item's number of interactions, or model => "
+                                    "the name of a trained model.")));
+    }
+}
+
+/* What facts are read of. */
+static void take_candidates(FunctionCallInfo fcinfo, const item_list *list, ltpg_candidates *out)
+{
+    out->n = list->n;
+    out->item = list->item;
+    out->type = list->type;
+    if (!PG_ARGISNULL(OPTIONS)) {
+        const Jsonb *options = PG_GETARG_JSONB_P(OPTIONS);
+        JsonbValue *target = getKeyJsonValueFromContainer((JsonbContainer *)&options->root, "target", 6, NULL);
+
+        if (target != NULL)
+            out->target = JsonbValueToJsonb(target);
+    }
+    if (!PG_ARGISNULL(ATTRIBUTES)) {
+        ArrayType *attributes = PG_GETARG_ARRAYTYPE_P(ATTRIBUTES);
+        Datum *value;
+        bool *null;
+        int n;
+
+        ltpg_array_length(attributes, "attributes");
+        deconstruct_array(attributes, TEXTOID, -1, false, TYPALIGN_INT, &value, &null, &n);
+        if (n != list->n)
+            ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("items and attributes differ in length"),
+                            errdetail("items has %d elements, attributes has %d.", list->n, n)));
+        out->attribute = value;
+        out->attribute_null = null;
+    }
+}
+
+static int32 *places(int n)
+{
+    int32 *place = palloc(Max(n, 1) * sizeof *place);
+
+    for (int i = 0; i < n; i++)
+        place[i] = i;
+    return place;
 }
 
 static ltpg_model *open_model(FunctionCallInfo fcinfo)
@@ -227,8 +267,14 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_cache_memory);
     lt_rerank_input in = {0};
-    const lt_reranker *method;
-    lt_options options;
+    ltpg_candidates candidates = {0};
+    ltpg_method_arguments arguments = {.method = METHOD,
+                                       .strength = STRENGTH,
+                                       .options = OPTIONS,
+                                       .own = rerank_options,
+                                       .n_own = lengthof(rerank_options),
+                                       .candidates = &candidates};
+    ltpg_method method;
     ltpg_model *model;
     item_list list;
     int32_t *chosen;
@@ -240,9 +286,6 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k is %d", PG_GETARG_INT32(K)),
                         errdetail("It must be at least 1.")));
     model = open_model(fcinfo);
-    method = ltpg_method_argument(fcinfo, model, METHOD, STRENGTH, &in.strength);
-    options =
-        read_options(env, method, PG_ARGISNULL(OPTIONS) ? NULL : PG_GETARG_JSONB_P(OPTIONS), !PG_ARGISNULL(POPULARITY));
     if (PG_ARGISNULL(ITEMS) && PG_ARGISNULL(SCORES)) {
         InitMaterializedSRF(fcinfo, 0); /* array_agg over no rows */
         PG_RETURN_NULL();
@@ -254,26 +297,26 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
     in.n = list.n;
     in.score = read_numbers(PG_GETARG_ARRAYTYPE_P(SCORES), "scores", list.n);
     in.k = PG_GETARG_INT32(K);
-    in.seed = (uint64_t)lt_option_int(&options, "seed");
-    in.options = &options;
+    take_candidates(fcinfo, &list, &candidates);
+    method = ltpg_method_read(fcinfo, env, model, &arguments);
+    in.seed = (uint64_t)lt_option_int(&method.options, "seed");
+    in.item = places(list.n);
     if (!PG_ARGISNULL(POPULARITY))
-        use_given_popularity(env, &options, read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
+        use_given_popularity(env, &method.options, read_numbers(PG_GETARG_ARRAYTYPE_P(POPULARITY), "popularity", list.n), &in);
     else if (model != NULL)
         use_model_popularity(env, model, &list, &in);
-    else if (method->needs_popularity || method->needs_segment)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                 errmsg("rerank method \"%s\" needs the items' popularity", method->name),
-                 errhint("Give popularity => an array of each item's number of interactions, or model => the name "
-                         "of a trained model.")));
+    else
+        check_popularity(&method);
     if (!PG_ARGISNULL(USER_ID)) {
         lt_pairs seen = ltpg_live_seen(model, PG_GETARG_DATUM(USER_ID), get_fn_expr_argtype(fcinfo->flinfo, USER_ID));
 
         lt_taste(&model->recommender.popularity, seen.col, seen.start[1], in.user_taste);
+        in.n_history = seen.start[1];
+        in.history = seen.col;
     }
     LTPG(env, lt_alloc(env, &chosen, list.n, sizeof *chosen, "the reranked list"));
     LTPG(env, lt_alloc(env, &value, list.n, sizeof *value, "the reranked list"));
-    LTPG(env, lt_rerank(env, method, &in, chosen, value, &n_chosen));
+    LTPG(env, lt_rerank_stages(env, method.stages, method.n_stages, &in, chosen, value, &n_chosen));
     put_list(fcinfo, &list, &in, chosen, value, n_chosen);
     PG_RETURN_NULL();
 }

@@ -13,6 +13,7 @@
 #include "access/htup_details.h"
 #include "builder.h"
 #include "funcapi.h"
+#include "method.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -118,6 +119,9 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
 
     INSTR_TIME_SET_CURRENT(start);
     ltpg_plan_make(env, definition, given, &run.plan);
+    ltpg_method_check(env, lt_option_text(&run.plan.options, "rerank"),
+                      lt_option_float(&run.plan.options, "rerank_strength"),
+                      lt_option_text(&run.plan.options, "rerank_options"));
     check_definition(definition, ltpg_algorithm(definition->algorithm));
     run.progress = ltpg_progress_start(definition->name);
     run.memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);

@@ -11,7 +11,7 @@
 
 #define LEAST_TREND (-60) /* a factor of 1e-26: the last of all that have any */
 #define MOST_TREND 60
-#define BUNDLE_MAGIC 0x314d544c /* "LTM1" */
+#define BUNDLE_MAGIC 0x324d544c /* "LTM2" */
 
 lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options)
 {
@@ -22,6 +22,7 @@ lt_status lt_bundle_init(lt_env *env, lt_bundle *b, const lt_options *options)
     b->trend_exponent = lt_option_float(options, "trend_exponent");
     b->rerank = lt_option_text(options, "rerank");
     b->rerank_strength = lt_option_float(options, "rerank_strength");
+    b->rerank_options = lt_option_text(options, "rerank_options");
     LT_TRY(lt_dictionary_init(env, &b->users));
     LT_TRY(lt_dictionary_init(env, &b->items));
     LT_TRY(lt_encoder_init(env, &b->row_encoder));
@@ -287,6 +288,7 @@ void lt_bundle_write(lt_writer *w, const lt_bundle *b)
     lt_write_f64(w, b->trend_exponent);
     lt_write_text(w, b->rerank);
     lt_write_f64(w, b->rerank_strength);
+    lt_write_text(w, b->rerank_options);
     lt_encoder_write(w, &b->row_encoder);
     if (lt_bundle_is_recommender(b)) {
         lt_dictionary_write(w, &b->users);
@@ -371,6 +373,7 @@ lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)
     b->trend_exponent = lt_read_f64(r);
     b->rerank = lt_read_text(r);
     b->rerank_strength = lt_read_f64(r);
+    b->rerank_options = lt_read_text(r);
     if (r->status != LT_OK)
         return r->status;
     if (b->user_id > LT_ID_UUID || b->item_id > LT_ID_UUID ||

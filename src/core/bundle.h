@@ -27,8 +27,9 @@ typedef struct lt_bundle {
     double popularity_exponent; /* of the base score */
     double trend_exponent;
     double *trend;      /* I: ln of the share of recent interactions over that of all; NULL: training knew no times */
-    const char *rerank; /* the default method and strength */
+    const char *rerank; /* the default method, strength and its options, JSON */
     double rerank_strength;
+    const char *rerank_options;
     lt_model model;
 } lt_bundle;
 

@@ -77,10 +77,13 @@ const lt_option lt_common_options[] = {
     {"trend_smoothing", LT_OPT_FLOAT, "0.1", 0, 1e6, NULL,
      "what the share of all interactions weighs in the share of recent ones, so that few recent ones do not decide; "
      "with 0 an item without any is as good as gone"},
-    {"rerank", LT_OPT_ENUM, "none", 0, 0, "none|popularity|xquad|quota|random",
+    {"rerank", LT_OPT_ENUM, "none", 0, 0, "none|popularity|xquad|calibrated|mmr|dpp|quota|random",
      "how recommend reorders its list for the long tail unless the call says otherwise"},
     {"rerank_strength", LT_OPT_FLOAT, "0", 0, 10, NULL,
-     "how strongly rerank acts; 0 leaves the order alone, xquad, quota and random take at most 1"},
+     "how strongly rerank acts; 0 leaves the order alone, all methods but popularity take at most 1"},
+    {"rerank_options", LT_OPT_OBJECT, "{}", 0, 0, NULL,
+     "what else is said of rerank, as the options of recommend have it: {\"then\": [{\"method\": \"random\", "
+     "\"strength\": 0.1}]}"},
     {"head_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL,
      "share of all interactions that the most popular items, the head, receive"},
     {"tail_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL,

@@ -183,23 +183,28 @@ lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_s
     return LT_OK;
 }
 
-/* Reorders the `pool` candidates best[] (ordered by value[]) with a method that looks at the list. */
-static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, const int32_t *best,
+/* Reorders the `pool` candidates best[] (ordered by value[]) with the stages from number `first` on. */
+static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, int first, const int32_t *best,
                              const float *value, int64_t pool, lt_list *out)
 {
-    lt_rerank_input in = {
-        .n = pool, .k = q->k < pool ? q->k : pool, .strength = q->strength, .seed = q->seed, .options = q->options};
+    lt_rerank_input in = {.n = pool,
+                          .k = q->k < pool ? q->k : pool,
+                          .seed = q->seed,
+                          .n_history = q->subject.n_history,
+                          .history = q->subject.history};
     double *score, *popularity;
     uint8_t *segment;
-    int32_t *chosen;
+    int32_t *chosen, *number;
 
     LT_TRY(lt_alloc(env, &score, (size_t)pool, sizeof *score, "the candidates"));
     LT_TRY(lt_alloc(env, &popularity, (size_t)pool, sizeof *popularity, "the candidates"));
     LT_TRY(lt_alloc(env, &segment, (size_t)pool, sizeof *segment, "the candidates"));
     LT_TRY(lt_alloc(env, &chosen, (size_t)pool, sizeof *chosen, "the candidates"));
+    LT_TRY(lt_alloc(env, &number, (size_t)pool, sizeof *number, "the candidates"));
     for (int64_t i = 0; i < pool; i++) {
         int32_t item = lt_item_at(q->candidates, best[i]);
 
+        number[i] = item;
         score[i] = shown(r, value[i]);
         popularity[i] = r->popularity.count[item];
         segment[i] = r->popularity.segment[item];
@@ -207,10 +212,12 @@ static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_requ
     in.score = score;
     in.popularity = popularity;
     in.segment = segment;
+    in.item = number;
     lt_taste(&r->popularity, q->subject.history, q->subject.n_history, in.user_taste);
-    LT_TRY(lt_rerank(env, q->method, &in, chosen, out->score, &out->n));
+    LT_TRY(lt_rerank_stages(env, q->stages + first, q->n_stages - first, &in, chosen, out->score, &out->n));
     for (int64_t i = 0; i < out->n; i++)
         out->item[i] = best[chosen[i]];
+    lt_free(env, number);
     lt_free(env, chosen);
     lt_free(env, segment);
     lt_free(env, popularity);
@@ -268,21 +275,22 @@ int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float 
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
 {
     int64_t n = lt_candidates_of(r, q);
-    bool whole = strcmp(q->method->name, "none") == 0 || strcmp(q->method->name, "popularity") == 0;
     lt_adjustment adjust = q->adjust;
-    int64_t k = q->k < n ? q->k : n;
-    int64_t pool = whole ? k : (10 * k > POOL ? 10 * k : POOL);
+    int64_t k = q->k < n ? q->k : n, pool;
+    int first = 0; /* the first stage that looks at the list; popularity before it is a further adjustment */
     const uint8_t *hidden = r->bundle->hidden;
     float *ordering, *value;
     uint8_t *excluded = NULL;
     int32_t *best;
 
+    for (; first < q->n_stages && q->stages[first].method->pointwise; first++)
+        if (q->stages[first].method->needs_popularity && q->stages[first].strength > 0) {
+            adjust.popularity += q->stages[first].strength;
+            adjust.prepared = NULL;
+        }
+    pool = first == q->n_stages ? k : (10 * k > POOL ? 10 * k : POOL);
     if (pool > n)
         pool = n;
-    if (whole && q->method->needs_popularity && q->strength > 0) {
-        adjust.popularity += q->strength;
-        adjust.prepared = NULL;
-    }
     LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
     LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
     LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
@@ -300,14 +308,14 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
     for (int64_t i = 0; i < n; i++)
         ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), &adjust);
     pool = lt_best(r, q->candidates, ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
-    if (whole) {
+    if (first == q->n_stages) {
         out->n = pool;
         for (int64_t i = 0; i < pool; i++) {
             out->item[i] = best[i];
             out->score[i] = shown(r, value[i]);
         }
     } else {
-        LT_TRY(rerank_pool(env, r, q, best, value, pool, out));
+        LT_TRY(rerank_pool(env, r, q, first, best, value, pool, out));
     }
     for (int64_t i = 0; i < out->n; i++) {
         out->base[i] = shown(r, margin[out->item[i]]);

@@ -45,9 +45,8 @@ typedef struct lt_request {
     int64_t n_candidates;
     int64_t k;
     lt_adjustment adjust;
-    const lt_reranker *method;
-    double strength;
-    const lt_options *options; /* the method's */
+    const lt_rerank_stage *stages; /* how the list is reranked; see lt_recommend */
+    int n_stages;
     uint64_t seed;
 } lt_request;
 
@@ -79,8 +78,9 @@ lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_s
 void lt_taste(const lt_popularity *popularity, const int32_t *items, int64_t n, double taste[3]);
 
 /*
- * The k best of the candidates. Methods other than none and popularity reorder the max(500, 10 k) best by score.
- * subject.history (when given) is also the taste that personalised methods use.
+ * The k best of the candidates, reranked. A pointwise method acts on all of them, when it comes first; what else there
+ * is reorders the max(500, 10 k) best by score.  subject.history (when given) is also the taste that personalised
+ * methods use.
  */
 lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *request, lt_list *out);
 
@@ -89,6 +89,14 @@ lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *r
  * features; LT_UNSUPPORTED where there are none. list->base is the score.
  */
 lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t k, lt_list *out);
+
+/*
+ * Vectors of items[0..n) (below 0: all zeros) for lt_similarity, by what the model learned or by the items' encoded
+ * features; auto: the first of these that there is.  LT_UNSUPPORTED where there is none.
+ */
+typedef enum lt_vectors_by { LT_VECTORS_AUTO, LT_VECTORS_MODEL, LT_VECTORS_FEATURES } lt_vectors_by;
+lt_status lt_item_vectors(lt_env *env, const lt_recommender *r, lt_vectors_by by, const int32_t *items, int64_t n,
+                          lt_table *out);
 
 /* What evaluation ranks: one row a user, the row's columns the relevant items (numbers ascending, below 0 for unknown).
  */
@@ -112,7 +120,7 @@ lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negativ
 
 /*
  * Ranks the catalogue for every test user and adds it to m, whose largest k is the list's length. how: adjustment,
- * method, strength, options and seed; the rest of it is set here.
+ * stages and seed; the rest of it is set here.
  */
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
                               lt_ranking_metrics *m);

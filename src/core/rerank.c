@@ -1,5 +1,5 @@
 /*
- * rerank.c: the registry, the checks all methods share, and the methods `none` and `popularity`.
+ * rerank.c: the registry, the checks all methods share, methods one after the other, and `none` and `popularity`.
  */
 #include "rerank.h"
 
@@ -26,6 +26,19 @@ lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int 
         order[i] = (int32_t)sorted[i].index;
     lt_free(env, sorted);
     return LT_OK;
+}
+
+void lt_rerank_relevance(const lt_rerank_input *in, double *relevance)
+{
+    double low = INFINITY, high = -INFINITY, range;
+
+    for (int64_t i = 0; i < in->n; i++) {
+        low = fmin(low, in->score[i]);
+        high = fmax(high, in->score[i]);
+    }
+    range = high / 2 - low / 2; /* halves, lest the difference overflow */
+    for (int64_t i = 0; i < in->n; i++)
+        relevance[i] = range > 0 ? (in->score[i] / 2 - low / 2) / range : 1;
 }
 
 static int64_t next_of(const lt_rerank_input *in, const int32_t *order, int64_t at, bool tail)
@@ -72,6 +85,8 @@ static lt_status run_none(lt_env *env, const lt_rerank_input *in, int32_t *chose
 static const lt_reranker rerank_none = {
     .name = "none",
     .help = "The best by score; strength is ignored.",
+    .pointwise = true,
+    .raises_tail = true,
     .max_strength = INFINITY,
     .run = run_none,
 };
@@ -134,6 +149,8 @@ static lt_status run_popularity(lt_env *env, const lt_rerank_input *in, int32_t 
 static const lt_reranker rerank_popularity = {
     .name = "popularity",
     .help = "Divides each score by popularity^strength; log-odds lose strength times ln popularity.",
+    .pointwise = true,
+    .raises_tail = true,
     .needs_popularity = true,
     .max_strength = INFINITY,
     .run = run_popularity,
@@ -167,8 +184,10 @@ static lt_status check(lt_env *env, const lt_reranker *method, const lt_rerank_i
     }
     if (method->needs_popularity && in->popularity == NULL)
         return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' popularity", method->name);
-    if (method->needs_segment && in->segment == NULL && in->group == NULL)
+    if (method->needs_segment && in->segment == NULL && in->group == NULL && in->groups == NULL)
         return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' segments", method->name);
+    if (method->needs_similarity && in->similarity == NULL)
+        return lt_fail(env, LT_INVALID, "method \"%s\" needs to know how alike the candidates are", method->name);
     for (int64_t i = 0; i < in->n; i++) {
         if (!isfinite(in->score[i]))
             return lt_fail(env, LT_INVALID, "the score of candidate %lld is %g", (long long)i + 1, in->score[i]);
@@ -188,4 +207,101 @@ lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_inpu
     if (in->strength == 0) /* the identity of every method, with the scores as they came */
         return run_none(env, in, chosen, value, n_chosen);
     return method->run(env, in, chosen, value, n_chosen);
+}
+
+/* ---- one method after the other ---- */
+
+#define HANDED_ON 50 /* candidates that a stage hands on, at least */
+
+/* The n_picked candidates pick[] of `in`, whose arrays are replaced by theirs; popularity and segments go along. */
+static lt_status keep_picked(lt_env *env, lt_rerank_input *in, const int32_t *pick, int64_t n_picked)
+{
+    double *popularity = NULL;
+    uint8_t *segment = NULL;
+    int32_t *item = NULL;
+
+    if (in->popularity != NULL)
+        LT_TRY(lt_alloc(env, &popularity, (size_t)n_picked, sizeof *popularity, "the candidates"));
+    if (in->segment != NULL)
+        LT_TRY(lt_alloc(env, &segment, (size_t)n_picked, sizeof *segment, "the candidates"));
+    if (in->item != NULL)
+        LT_TRY(lt_alloc(env, &item, (size_t)n_picked, sizeof *item, "the candidates"));
+    for (int64_t i = 0; i < n_picked; i++) {
+        if (popularity != NULL)
+            popularity[i] = in->popularity[pick[i]];
+        if (segment != NULL)
+            segment[i] = in->segment[pick[i]];
+        if (item != NULL)
+            item[i] = in->item[pick[i]];
+    }
+    in->n = n_picked;
+    in->popularity = popularity;
+    in->segment = segment;
+    in->item = item;
+    return LT_OK;
+}
+
+/* The scores with which the list goes on: see lt_rerank_stages. */
+static lt_status hand_on(lt_env *env, const lt_reranker *method, const lt_rerank_input *in, const double *value,
+                         int64_t n_chosen, const double **score)
+{
+    double *dealt;
+    int32_t *order;
+
+    LT_TRY(lt_alloc(env, &dealt, (size_t)n_chosen, sizeof *dealt, "the candidates"));
+    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates"));
+    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, order));
+    for (int64_t r = 0; r < n_chosen; r++)
+        dealt[r] = method->pointwise ? value[r] : in->score[order[r]];
+    lt_free(env, order);
+    *score = dealt;
+    return LT_OK;
+}
+
+static lt_status run_stages(lt_env *env, const lt_rerank_stage *stages, int n_stages, const lt_rerank_input *in,
+                            int32_t *chosen, double *value, int64_t *n_chosen)
+{
+    lt_rerank_input now = *in;
+    int64_t handed_on = in->k < INT32_MAX / 3 ? 3 * in->k : in->k;
+    int32_t *place; /* of now's candidates in `in` */
+
+    LT_TRY(lt_alloc(env, &place, (size_t)in->n, sizeof *place, "the candidates"));
+    for (int64_t i = 0; i < in->n; i++)
+        place[i] = (int32_t)i;
+    for (int s = 0; s < n_stages; s++) {
+        const lt_rerank_stage *stage = &stages[s];
+        bool last = s == n_stages - 1;
+
+        now.strength = stage->strength;
+        now.options = stage->options;
+        now.k = last ? in->k : (handed_on < HANDED_ON ? HANDED_ON : handed_on);
+        if (s > 0) { /* these are of all candidates */
+            now.group = NULL;
+            now.groups = NULL;
+            now.similarity = NULL;
+        }
+        if (stage->facts != NULL)
+            LT_TRY(stage->facts(env, stage->context, &now));
+        LT_TRY(lt_rerank(env, stage->method, &now, chosen, value, n_chosen));
+        if (!last) {
+            LT_TRY(hand_on(env, stage->method, &now, value, *n_chosen, &now.score));
+            LT_TRY(keep_picked(env, &now, chosen, *n_chosen));
+        }
+        for (int64_t r = 0; r < *n_chosen; r++)
+            chosen[r] = place[chosen[r]];
+        memcpy(place, chosen, (size_t)*n_chosen * sizeof *place);
+    }
+    return LT_OK;
+}
+
+lt_status lt_rerank_stages(lt_env *env, const lt_rerank_stage *stages, int n_stages, const lt_rerank_input *in,
+                           int32_t *chosen, double *value, int64_t *n_chosen)
+{
+    lt_scope scope;
+    lt_status status;
+
+    lt_scope_open(env, &scope);
+    status = run_stages(&scope.env, stages, n_stages, in, chosen, value, n_chosen);
+    lt_scope_close(&scope);
+    return status;
 }

@@ -1,12 +1,12 @@
 /*
- * rerank.h: reordering a scored list for the tail.
+ * rerank.h: reordering a scored list: for the tail, for a user's taste, for variety.
  *
  * Legend: n candidates, k wanted; an item is `of the tail` as lt_rerank_segment says.
  *
  * Invariants, tested as properties: strength 0 is the identity (the k best by score, with their scores); the output is
- * a selection without repeats from the input, min(k, n) long; more strength never lowers the number of tail items in
- * any list.  Each method's file proves the last for itself and says on what condition.  Where scores tie, the lower
- * index goes first.
+ * a selection without repeats from the input, min(k, n) long.  Of a method that raises the tail: more strength never
+ * lowers the number of tail items in any list; each method's file proves it for itself and says on what condition.
+ * Where scores tie, the lower index goes first.
  */
 #ifndef LT_RERANK_H
 #define LT_RERANK_H
@@ -14,6 +14,15 @@
 #include "base.h"
 #include "option.h"
 #include "popularity.h"
+#include "similarity.h"
+
+/* Values of an attribute of the candidates (categories, suppliers), and the share that each should have of a list. */
+typedef struct lt_groups {
+    int32_t n;            /* values */
+    const int64_t *start; /* candidates + 1 */
+    const int32_t *group; /* start[candidates]: each candidate's values, each once; an item counts 1 / its values each */
+    const double *target; /* n, adding up to 1; NULL: unknown */
+} lt_groups;
 
 typedef struct lt_rerank_input {
     int64_t n;
@@ -21,19 +30,28 @@ typedef struct lt_rerank_input {
     const double *popularity; /* interactions, >= 0; NULL where the method needs none */
     const uint8_t *segment;   /* lt_segment of each; NULL where the method needs none */
     const uint8_t *group;     /* what counts as the tail, in the place of segment; NULL: segment == LT_TAIL */
-    double user_taste[3];     /* the user's share of head, mid, tail interactions; all 0: unknown, a third each */
+    double user_taste[3];     /* the user's share of head, mid, tail interactions; all 0: unknown */
+    const lt_groups *groups;  /* what to calibrate; NULL: segments, to user_taste */
+    const lt_similarity *similarity;
     int64_t k;
     double strength;
     uint64_t seed;
     const lt_options *options; /* of the method; NULL: its defaults */
     bool logit;                /* scores are log-odds: popularity subtracts strength * ln pop instead of multiplying */
+    /* for lt_rerank_stage.facts */
+    const int32_t *item;    /* numbers of the candidates: in the catalogue (below 0: not of it), or places in a call's list */
+    int64_t n_history;      /* what the user has */
+    const int32_t *history;
 } lt_rerank_input;
 
 typedef struct lt_reranker {
     const char *name, *help;
-    bool needs_popularity, needs_segment; /* a group will do for a segment */
-    bool uses_taste;                      /* reads user_taste */
-    double max_strength;                  /* 1, or INFINITY */
+    bool pointwise;                       /* each item's score changes by itself: it may act on a whole catalogue */
+    bool raises_tail;                     /* see above */
+    bool needs_popularity, needs_segment; /* a group, or groups, will do for a segment */
+    bool needs_similarity;
+    bool uses_taste;     /* reads user_taste, or groups' target: wants the user's history */
+    double max_strength; /* 1, or INFINITY */
     const lt_option *options;
     int n_options;
     /* chosen[0..*n_chosen) indexes the input, best first; value[] is the score that ordered it. */
@@ -49,16 +67,43 @@ const lt_reranker *lt_reranker_find(const char *name); /* NULL when there is non
 lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_input *in, int32_t *chosen, double *value,
                     int64_t *n_chosen);
 
+/*
+ * One of several methods, one after the other.  facts, if not NULL, fills what the method wants to know of the
+ * candidates beyond popularity and segments: group, groups or similarity of in->item[0..n).
+ */
+typedef struct lt_rerank_stage {
+    const lt_reranker *method;
+    double strength;
+    const lt_options *options; /* the method's; NULL: its defaults */
+    lt_status (*facts)(lt_env *env, void *context, lt_rerank_input *in);
+    void *context;
+} lt_rerank_stage;
+
+/*
+ * The stages on one list, n_stages >= 1; in's strength and options are not read.  A stage but the last hands on its
+ * first max(50, 3 k), by the scores it gave them where it is pointwise, else with the scores they came with dealt out
+ * anew in its order: the best score to the first.  So what must hold of the list comes last.
+ */
+lt_status lt_rerank_stages(lt_env *env, const lt_rerank_stage *stages, int n_stages, const lt_rerank_input *in,
+                           int32_t *chosen, double *value, int64_t *n_chosen);
+
 /* score * popularity^-strength for score >= 0; score * popularity^strength below 0, so that popularity always costs.
  * popularity below 1 counts as 1. */
 double lt_boost(double score, double popularity, double strength);
 
 /* ---- what the methods share ---- */
 
-extern const lt_reranker lt_rerank_xquad, lt_rerank_quota, lt_rerank_random;
+extern const lt_reranker lt_rerank_xquad, lt_rerank_calibrated, lt_rerank_mmr, lt_rerank_dpp, lt_rerank_quota,
+    lt_rerank_random;
 
 /* order[0..n): the candidates by key[0] descending, ties by key[1] descending and so on, then by index. */
 lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int n_keys, int32_t *order);
+
+/*
+ * relevance[0..n): scores mapped linearly to 0..1, the lowest candidate's being 0 and the highest's 1 (all 1 where they
+ * are equal), so that a score's scale and origin do not matter, and strength means the same for every list.
+ */
+void lt_rerank_relevance(const lt_rerank_input *in, double *relevance);
 
 static inline int64_t lt_rerank_length(const lt_rerank_input *in)
 {

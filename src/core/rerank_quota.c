@@ -178,6 +178,7 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
 const lt_reranker lt_rerank_quota = {
     .name = "quota",
     .help = "Guarantees every prefix a share of tail items: strength is the least share, tested as FA*IR does.",
+    .raises_tail = true,
     .needs_segment = true,
     .max_strength = 1,
     .options = options,

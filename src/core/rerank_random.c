@@ -73,6 +73,7 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
 const lt_reranker lt_rerank_random = {
     .name = "random",
     .help = "Gives a share of the places to random candidates of the same segment or one nearer the tail.",
+    .raises_tail = true,
     .needs_segment = true,
     .max_strength = 1,
     .run = run,

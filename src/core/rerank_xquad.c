@@ -8,8 +8,7 @@
  *
  * covered: variant `binary`: 1 once S has an item of c; `smooth`: the share of S that is of c (0 while S is empty).
  * P(c | user): the share of the user's interactions in c; a third for the tail where it is unknown.
- * relevance: the score mapped linearly to 0..1, the lowest candidate's being 0 and the highest's 1 (all 1 where they
- * are equal), so that a score's scale and origin do not matter, and strength means the same for every list.
+ * relevance: see lt_rerank_relevance.
  *
  * One departure from the paper: the term of the rest is capped at the tail's.  The paper drives the list towards the
  * user's taste from both sides, and so takes tail items from a list that has more of them than the user's history; here
@@ -54,12 +53,12 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
     double tail_share = tail_taste(in->user_taste);
     int64_t length = lt_rerank_length(in);
     int64_t tail = 0; /* items of the tail in S */
-    double low, range;
+    double *all;
     lt_rerank_queues q;
 
+    LT_TRY(lt_alloc(env, &all, (size_t)in->n, sizeof *all, "the candidates' relevance"));
+    lt_rerank_relevance(in, all);
     LT_TRY(lt_rerank_queues_init(env, in, &q));
-    low = in->n > 0 ? in->score[q.order[in->n - 1]] : 0;
-    range = in->n > 0 ? in->score[q.order[0]] / 2 - low / 2 : 0; /* halves, lest the difference overflow */
     for (int64_t s = 0; s < length; s++) {
         double tail_term = missing(tail_share, tail, s, binary);
         double rest_term = fmin(tail_term, missing(1 - tail_share, s - tail, s, binary));
@@ -67,8 +66,8 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
         bool take_tail;
 
         for (int c = 0; c < 2; c++)
-            if (range > 0 && q.next[c] < in->n)
-                relevance[c] = (in->score[q.order[q.next[c]]] / 2 - low / 2) / range;
+            if (q.next[c] < in->n)
+                relevance[c] = all[q.order[q.next[c]]];
         if (q.next[false] == in->n || q.next[true] == in->n) {
             take_tail = q.next[false] == in->n;
         } else {
@@ -83,12 +82,14 @@ static lt_status run(lt_env *env, const lt_rerank_input *in, int32_t *chosen, do
     }
     *n_chosen = length;
     lt_free(env, q.order);
+    lt_free(env, all);
     return LT_OK;
 }
 
 const lt_reranker lt_rerank_xquad = {
     .name = "xquad",
     .help = "Mixes relevance with what the list still lacks of the tail, by the user's own taste for it.",
+    .raises_tail = true,
     .needs_segment = true,
     .uses_taste = true,
     .max_strength = 1,

@@ -1,13 +1,10 @@
 /*
- * similar.c: the items most like an item, as the algorithm learned it or by their features.
+ * similar.c: how alike items are, as the algorithm learned it or by their features: the most alike, and vectors.
  */
 #include "lists.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
-
-#define POLL_EVERY 1024 /* items */
 
 /* "ease, als": the algorithms that learn it. */
 static void name_algorithms(char *out, size_t size)
@@ -20,47 +17,63 @@ static void name_algorithms(char *out, size_t size)
             used += (size_t)snprintf(out + used, size - used, "%s%s", used > 0 ? ", " : "", lt_algorithms[i]->name);
 }
 
-/* Dot product of rows a and b, whose sparse entries were laid out in wide[] for row a. */
-static double dot(const lt_table *t, int64_t a, int64_t b, const float *wide)
-{
-    double sum = 0;
-
-    for (int32_t j = 0; j < t->dense; j++)
-        sum += (double)t->x[a * t->dense + j] * t->x[b * t->dense + j];
-    for (int64_t k = t->sparse > 0 ? t->start[b] : 0; t->sparse > 0 && k < t->start[b + 1]; k++)
-        sum += (double)t->val[k] * wide[t->col[k]];
-    return sum;
-}
-
-static double norm(const lt_table *t, int64_t row)
-{
-    double sum = 0;
-
-    for (int32_t j = 0; j < t->dense; j++)
-        sum += (double)t->x[row * t->dense + j] * t->x[row * t->dense + j];
-    for (int64_t k = t->sparse > 0 ? t->start[row] : 0; t->sparse > 0 && k < t->start[row + 1]; k++)
-        sum += (double)t->val[k] * t->val[k];
-    return sqrt(sum);
-}
-
-/* Cosine of the rows' angles; 0 with a row of zeros. */
+/* Cosine of the items' features; 0 with a row of zeros. */
 static lt_status cosines(lt_env *env, const lt_table *t, int32_t item, float *score)
 {
-    double own = norm(t, item);
-    float *wide;
+    lt_similarity similarity;
 
-    LT_TRY(lt_alloc(env, &wide, (size_t)t->sparse, sizeof *wide, "an item's features"));
-    for (int64_t k = t->sparse > 0 ? t->start[item] : 0; t->sparse > 0 && k < t->start[item + 1]; k++)
-        wide[t->col[k]] = t->val[k];
-    for (int64_t i = 0; i < t->n; i++) {
-        double lengths = own * norm(t, i);
-
-        if (i % POLL_EVERY == 0)
-            LT_TRY(lt_poll(env));
-        score[i] = lengths > 0 ? (float)(dot(t, item, i, wide) / lengths) : 0;
-    }
-    lt_free(env, wide);
+    LT_TRY(lt_similarity_init(env, &similarity, t, NULL, t->n));
+    LT_TRY(lt_poll(env));
+    lt_similarity_to(&similarity, item, score);
+    lt_similarity_free(env, &similarity);
     return LT_OK;
+}
+
+/* Rows items[0..n) of a table; a number below 0 gives a row of zeros. */
+static lt_status pick_rows(lt_env *env, const lt_table *t, const int32_t *items, int64_t n, lt_table *out)
+{
+    int64_t entries = 0;
+
+    *out = (lt_table){.n = n, .dense = t->dense, .sparse = t->sparse};
+    for (int64_t i = 0; i < n && t->sparse > 0; i++)
+        entries += items[i] < 0 ? 0 : t->start[items[i] + 1] - t->start[items[i]];
+    LT_TRY(lt_alloc(env, &out->x, (size_t)n * (size_t)t->dense, sizeof *out->x, "the items' vectors"));
+    for (int64_t i = 0; i < n && t->dense > 0; i++)
+        if (items[i] >= 0)
+            memcpy(out->x + i * t->dense, t->x + (int64_t)items[i] * t->dense, (size_t)t->dense * sizeof *out->x);
+    if (t->sparse == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &out->start, (size_t)n + 1, sizeof *out->start, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->col, (size_t)entries, sizeof *out->col, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->val, (size_t)entries, sizeof *out->val, "the items' vectors"));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t from = items[i] < 0 ? 0 : t->start[items[i]];
+        int64_t length = items[i] < 0 ? 0 : t->start[items[i] + 1] - from;
+
+        memcpy(out->col + out->start[i], t->col + from, (size_t)length * sizeof *out->col);
+        memcpy(out->val + out->start[i], t->val + from, (size_t)length * sizeof *out->val);
+        out->start[i + 1] = out->start[i] + length;
+    }
+    return LT_OK;
+}
+
+lt_status lt_item_vectors(lt_env *env, const lt_recommender *r, lt_vectors_by by, const int32_t *items, int64_t n,
+                          lt_table *out)
+{
+    const lt_algorithm *algorithm = r->bundle->model.algorithm;
+    const lt_table *features = &r->bundle->item;
+
+    if (by != LT_VECTORS_FEATURES && algorithm->item_vectors != NULL)
+        return algorithm->item_vectors(env, &r->scorer, items, n, out);
+    if (by != LT_VECTORS_MODEL && features->dense + features->sparse > 0)
+        return pick_rows(env, features, items, n, out);
+    lt_fail(env, LT_UNSUPPORTED,
+            by == LT_VECTORS_FEATURES ? "a model of \"%s\" has no features of items"
+                                      : "algorithm \"%s\" has no vectors that say how alike items are",
+            algorithm->name);
+    return lt_fail_hint(env, "Name a relation of (item, item, similarity) in option \"similarity\", or use a model that "
+                             "has %s.",
+                        by == LT_VECTORS_MODEL ? "them, such as als" : "item_features");
 }
 
 lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t k, lt_list *out)

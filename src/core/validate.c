@@ -340,7 +340,7 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     LT_TRY(ranking_test(env, data, &test, &lot));
     LT_TRY(thin(env, &test, lot, most));
     for (int i = 0; i < n; i++) {
-        how[i] = (lt_request){.method = lt_reranker_find("none"), .adjust = adjust[i]};
+        how[i] = (lt_request){.adjust = adjust[i]};
         if (how[i].adjust.prepared == NULL)
             LT_TRY(lt_adjustment_prepare(env, r, &how[i].adjust));
         LT_TRY(lt_ranking_init(env, &m[i], &k, 1, &r->popularity));

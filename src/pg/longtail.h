@@ -64,7 +64,8 @@ extern const struct lt_algorithm *ltpg_algorithm(const char *name);
 extern void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given);
 /* Whether a key of such an object sets an option of this list. */
 extern bool ltpg_options_have(const lt_options *options, const char *key);
-/* One text of an options object, without its table; `otherwise` when it is not there. */
+/* One text, or one number, of an options object, without its table; `otherwise` when it is not there. */
 extern const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise);
+extern double ltpg_options_number(const Jsonb *given, const char *name, double otherwise);
 
 #endif

@@ -74,6 +74,8 @@ static lt_status set_list(lt_env *env, lt_options *options, const char *name, Js
 static lt_status set_value(lt_env *env, lt_options *options, const char *name, JsonbIteratorToken token,
                            const JsonbValue *v, JsonbIterator **it);
 
+static lt_status set_packed(lt_env *env, lt_options *options, const char *name, const JsonbValue *v);
+
 /* Whether there are options o_something, which an object for o may set. */
 static bool has_parts(const lt_options *options, const char *name)
 {
@@ -97,8 +99,8 @@ static lt_status set_object(lt_env *env, lt_options *options, const char *name, 
         const char *key = json_string(&v);
         const char *target = strcmp(key, "method") == 0 ? name : psprintf("%s_%s", name, key);
 
-        token = JsonbIteratorNext(it, &v, false);
-        LT_TRY(set_value(env, options, target, token, &v, it));
+        JsonbIteratorNext(it, &v, true);
+        LT_TRY(set_packed(env, options, target, &v));
     }
     return LT_OK;
 }
@@ -166,6 +168,16 @@ const char *ltpg_options_text(const Jsonb *given, const char *name, const char *
         value.type != jbvString)
         return otherwise;
     return json_string(&value);
+}
+
+double ltpg_options_number(const Jsonb *given, const char *name, double otherwise)
+{
+    JsonbValue value;
+
+    if (getKeyJsonValueFromContainer((JsonbContainer *)&given->root, name, strlen(name), &value) == NULL ||
+        value.type != jbvNumeric)
+        return otherwise;
+    return json_number(&value);
 }
 
 bool ltpg_options_have(const lt_options *options, const char *key)

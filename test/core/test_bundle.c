@@ -57,10 +57,12 @@ static lt_status recommend_some(lt_env *env, const lt_recommender *r, use *out)
 
     for (int u = -1; u < 2 && u < b->users.n; u++) {
         for (int m = 0; lt_rerankers[m] != NULL; m++) {
-            lt_request q = {
-                .subject.user = u, .popularity_only = u < 0, .k = 4, .method = lt_rerankers[m], .strength = 0.5};
+            lt_rerank_stage stage = {.method = lt_rerankers[m], .strength = 0.5};
+            lt_request q = {.subject.user = u, .popularity_only = u < 0, .k = 4, .stages = &stage, .n_stages = 1};
             lt_list list;
 
+            if (stage.method->needs_similarity)
+                continue;
             LT_TRY(lt_recommend(env, r, &q, &list));
             for (int64_t i = 0; i < list.n && out->n_scores < 64; i++)
                 out->score[out->n_scores++] = list.score[i] + list.item[i];

@@ -70,7 +70,7 @@ static void serving(lt_env *env)
 {
     const trained *t =
         train_on(env, &lt_popular, PAIRS | LABEL | TIME, sales, SALES, OPTIONS("split", "none", "half_life", "2"));
-    lt_request q = {.subject.user = -1, .k = 4, .method = lt_reranker_find("none")};
+    lt_request q = {.subject.user = -1, .k = 4};
     lt_subject somebody = {.user = 1, .n_history = 2, .history = (int32_t[]){0, 1}};
     int32_t some[] = {item_of(t, 3), -1, item_of(t, 4)};
     double contribution[3];

@@ -25,7 +25,7 @@ static int by_value(const void *a, const void *b)
 /* lt_recommend by sorting everything; pool methods: lt_rerank on the best max(500, 10 k). */
 static void list_case(lt_env *env, const trained *t, const lt_request *q, const char *what)
 {
-    bool pops = strcmp(q->method->name, "popularity") == 0, whole = pops || strcmp(q->method->name, "none") == 0;
+    bool pops = strcmp(q->stages->method->name, "popularity") == 0, whole = q->stages->method->pointwise;
     int64_t n = q->candidates ? q->n_candidates : t->bundle.items.n, left = 0, k = q->k < n ? q->k : n, pool, at = 0;
     lt_link link = t->bundle.model.link;
     float *margin;
@@ -41,7 +41,7 @@ static void list_case(lt_env *env, const trained *t, const lt_request *q, const 
     naive_margins(env, t, q, n, margin);
     for (int64_t i = 0; i < n; i++) {
         int32_t item = q->candidates ? q->candidates[i] : (int32_t)i;
-        double exponent = t->bundle.popularity_exponent + (pops ? q->strength : 0);
+        double exponent = t->bundle.popularity_exponent + (pops ? q->stages->strength : 0);
 
         if (q->excluded == NULL || !q->excluded[item])
             all[left++] =
@@ -69,7 +69,7 @@ static void list_case(lt_env *env, const trained *t, const lt_request *q, const 
                               .score = score,
                               .popularity = popularity,
                               .segment = segment,
-                              .strength = q->strength,
+                              .strength = q->stages->strength,
                               .seed = q->seed};
         double *value;
 
@@ -78,7 +78,7 @@ static void list_case(lt_env *env, const trained *t, const lt_request *q, const 
             in.user_taste[t->r.popularity.segment[q->subject.history[i]]]++;
         for (int s = 0; s < 3 && q->subject.n_history > 0; s++)
             in.user_taste[s] /= (double)q->subject.n_history;
-        fine(env, lt_rerank(env, q->method, &in, chosen, value, &at));
+        fine(env, lt_rerank(env, q->stages->method, &in, chosen, value, &at));
         score = value;
     }
     fine(env, lt_recommend(env, &t->r, q, &list));
@@ -111,10 +111,11 @@ static void list_cases(lt_env *env, const trained *t, const char *name)
         for (int shape = 0; shape < 8; shape++) {
             static const char *const shapes[] = {"whole",     "excluded",     "candidates", "both",
                                                  "all of it", "nothing left", "of nothing", "stranger"};
+            lt_rerank_stage stage = {.method = lt_reranker_find(methods[m]), .strength = 0.4};
             lt_request q = {.subject = {.user = 2, .n_history = 40, .history = history},
                             .k = 10,
-                            .method = lt_reranker_find(methods[m]),
-                            .strength = 0.4,
+                            .stages = &stage,
+                            .n_stages = 1,
                             .adjust = t->r.own,
                             .seed = 9};
 
@@ -128,7 +129,7 @@ static void list_cases(lt_env *env, const trained *t, const char *name)
             q.popularity_only = shape == 7;
             snprintf(what, sizeof what, "%s, %s, %s", name, methods[m], shapes[shape]);
             list_case(env, t, &q, what);
-            q.strength = 0;
+            stage.strength = 0;
             snprintf(what, sizeof what, "%s, %s at strength 0, %s", name, methods[m], shapes[shape]);
             list_case(env, t, &q, what);
         }
@@ -190,7 +191,8 @@ static void test_large_counts(void)
     trained *t =
         train_on(env, &lt_mlp, PAIRS | LABEL, v, 3000 + MANY, OPTIONS("hidden", "4", "epochs", "2", "loss", "poisson"));
     const lt_array *bias = lt_model_array(&t->bundle.model, "b1");
-    lt_request q = {.subject.user = 2, .k = 10, .method = lt_reranker_find("none")};
+    lt_rerank_stage none = {.method = lt_reranker_find("none")};
+    lt_request q = {.subject.user = 2, .k = 10, .stages = &none, .n_stages = 1};
     lt_list list;
 
     bias->f[0] += 200;
@@ -208,7 +210,8 @@ static void test_figures(void)
                         {.user = 3, .item = 1, .label = 1}, {.user = 3, .item = 3, .label = 0}};
     lt_env *env = test_env();
     trained *t = train_on(env, &lt_logistic, PAIRS | LABEL, v, 6, OPTIONS("split", "none"));
-    lt_request q = {.subject.user = -1, .popularity_only = true, .k = 3, .method = lt_reranker_find("none")};
+    lt_rerank_stage stage = {.method = lt_reranker_find("popularity"), .strength = 1};
+    lt_request q = {.subject.user = -1, .popularity_only = true, .k = 3};
     double taste[3];
     lt_list list;
 
@@ -217,13 +220,13 @@ static void test_figures(void)
     ok(list.n == 3 && list.item[0] == 0 && list.item[1] == 1 && list.item[2] == 2, "strangers get what is popular");
     near(list.score[0], 4.0 / 7, 1e-6, "its score is its share");
     near(list.base[2], 1.0 / 7, 1e-6, "and so is the base score");
-    q.method = lt_reranker_find("popularity");
-    q.strength = 1;
+    q.stages = &stage;
+    q.n_stages = 1;
     fine(env, lt_recommend(env, &t->r, &q, &list));
     ok(list.item[0] == 0, "4/3 to 2/5 and 1/6, over 3, 1 and 1: still the first"); /* odds 0.444, 0.4, 0.167 */
     near(list.score[0] / (1 - list.score[0]), 4.0 / 9, 1e-6, "its odds, divided by its popularity");
     near(list.base[0], 4.0 / 7, 1e-6, "the base score is as before");
-    q.strength = 2;
+    stage.strength = 2;
     fine(env, lt_recommend(env, &t->r, &q, &list));
     ok(list.item[0] == 1 && list.item[1] == 2 && list.item[2] == 0, "more strength brings it down");
 
@@ -251,10 +254,7 @@ static void test_trend(void)
     double old = 1.0 / 1024, half = 0.70710678118654752, all = 3 * old + 1 + half;
     double want[] = {(2 * old / all + 0.5 * 0.4) / 1.5 / 0.4, ((1 + old) / all + 0.5 * 0.4) / 1.5 / 0.4,
                      (half / all + 0.5 * 0.2) / 1.5 / 0.2};
-    lt_request q = {.subject.user = 0,
-                    .k = 3,
-                    .method = lt_reranker_find("none"),
-                    .adjust = {.trend = 2, .trends = t->bundle.trend}};
+    lt_request q = {.subject.user = 0, .k = 3, .adjust = {.trend = 2, .trends = t->bundle.trend}};
     lt_list list;
     lt_options o = options_of(env, &lt_logistic, OPTIONS("trend_exponent", "1"));
     lt_bundle bundle;

@@ -53,6 +53,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
     lt_pairs sampled = {0};
     int k[] = {3, 8}, auc_users = 0, ties = 0;
     int32_t items = t->bundle.items.n;
+    lt_rerank_stage stage = {.method = lt_reranker_find(method), .strength = strength};
     uint8_t *excluded;
     double sum[2][LT_MEASURES] = {{0}}, got, auc = 0;
     lt_ranking_metrics m;
@@ -65,11 +66,8 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
     }
     lt_alloc(env, &excluded, (size_t)items, 1, "test");
     fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
-    fine(env,
-         lt_evaluate_ranking(
-             env, &t->r, &test,
-             &(lt_request){.method = lt_reranker_find(method), .strength = strength, .adjust = t->r.own, .seed = 50},
-             &m));
+    fine(env, lt_evaluate_ranking(env, &t->r, &test,
+                                  &(lt_request){.stages = &stage, .n_stages = 1, .adjust = t->r.own, .seed = 50}, &m));
     for (int32_t row = 0; row < test.relevant.rows; row++) {
         const int32_t *relevant = test.relevant.col + test.relevant.start[row];
         int64_t n = test.relevant.start[row + 1] - test.relevant.start[row];
@@ -78,8 +76,8 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
                         .popularity_only = u < 0,
                         .excluded = excluded,
                         .k = 8,
-                        .method = lt_reranker_find(method),
-                        .strength = strength,
+                        .stages = &stage,
+                        .n_stages = 1,
                         .adjust = t->r.own,
                         .seed = 50 + (uint64_t)row};
         float margin[SHOP_ITEMS];
@@ -150,7 +148,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
 static void evaluate_all_candidates(lt_env *env, const trained *t, lt_test *test)
 {
     static const int k = 5;
-    lt_request plain = {.method = lt_reranker_find("none")};
+    lt_request plain = {0};
     lt_ranking_metrics m[2];
     double got[2];
 
@@ -225,7 +223,7 @@ static void test_evaluation(void)
     trained *t = train_on(env, &lt_logistic, PAIRS | LABEL, v, 300, OPTIONS("popularity_exponent", "0.2"));
     lt_test test = make_test(env, t, 3);
     int k[] = {5};
-    lt_request plain = {.method = lt_reranker_find("none")};
+    lt_request plain = {0};
     lt_ranking_metrics m;
     test_context *c = env->context;
     double got;
@@ -378,7 +376,7 @@ static void naive_ranking(lt_env *env, const trained *t, int32_t most, double *n
     for (int32_t row = 0; row < rows; row++) {
         int32_t u = ex->user[first[row]], lower = 0;
         const lt_pairs *seen = &t->data.seen;
-        lt_request q = {.subject.user = u, .k = 10, .method = lt_reranker_find("none")};
+        lt_request q = {.subject.user = u, .k = 10};
         uint8_t *excluded;
         double hits = 0, dcg = 0, ideal = 0, n = first[row + 1] - first[row];
         lt_list list;
