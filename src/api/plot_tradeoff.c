@@ -1,0 +1,151 @@
+/*
+ * plot_tradeoff.c: longtail.plot_tradeoff: what the tail's share of the lists costs in accuracy.
+ */
+#include "plot.h"
+
+#include <math.h>
+
+#include "catalog/pg_type.h"
+#include "rows.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/float.h"
+
+PG_FUNCTION_INFO_V1(longtail_plot_tradeoff);
+
+typedef struct tradeoff {
+    int64 n;
+    const double *strength, *ndcg, *aplt; /* n each */
+    int64 plain, chosen;                  /* rows; -1: none */
+    double budget;
+} tradeoff;
+
+/* The most tail among the strengths that stay within the budget. */
+static void choose(tradeoff *t)
+{
+    t->plain = t->chosen = -1;
+    for (int64 i = 0; i < t->n; i++)
+        if (t->strength[i] == 0 && isfinite(t->ndcg[i]))
+            t->plain = i;
+    if (t->plain < 0)
+        return;
+    t->chosen = t->plain;
+    for (int64 i = 0; i < t->n; i++)
+        if (t->ndcg[i] >= t->ndcg[t->plain] * (1 - t->budget) && t->aplt[i] > t->aplt[t->chosen])
+            t->chosen = i;
+}
+
+/* The strengths with 0, the plain lists, among them. */
+static Datum strengths_argument(FunctionCallInfo fcinfo, int n)
+{
+    int count;
+    const float8 *given = ltpg_float8s(PG_GETARG_ARRAYTYPE_P(n), "strengths", &count);
+    Datum *all = palloc(((Size)count + 1) * sizeof *all);
+    int at = 0;
+
+    for (int i = 0; i < count && at == 0; i++)
+        at = given[i] == 0;
+    at = 1 - at;
+    if (at > 0)
+        all[0] = Float8GetDatum(0);
+    for (int i = 0; i < count; i++)
+        all[at++] = Float8GetDatum(given[i]);
+    return PointerGetDatum(construct_array(all, at, FLOAT8OID, sizeof(float8), FLOAT8PASSBYVAL, TYPALIGN_DOUBLE));
+}
+
+static lt_mark *tradeoff_marks(const tradeoff *t)
+{
+    lt_mark *mark = palloc0((Size)Max(t->n, 1) * sizeof *mark);
+
+    for (int64 i = 0; i < t->n; i++) {
+        const char *strength = ltpg_figure_text(t->strength[i]);
+
+        mark[i] = (lt_mark){.x = t->aplt[i], .y = t->ndcg[i], .colour = i == t->chosen ? LT_ORANGE : LT_BLUE};
+        mark[i].strong = i == t->chosen;
+        mark[i].label = i == t->plain ? "plain" : strength;
+        mark[i].tooltip = psprintf("strength %s: tail %s, NDCG %s", strength, ltpg_share_text(t->aplt[i]),
+                                   ltpg_figure_text(t->ndcg[i]));
+    }
+    return mark;
+}
+
+static const char *tradeoff_subtitle(const tradeoff *t, const char *method)
+{
+    if (t->chosen < 0)
+        return "No user of the test could be measured.";
+    if (t->chosen == t->plain)
+        return psprintf("Each point is a strength of %s. None shows more of the tail within %s of the plain NDCG.",
+                        method, ltpg_share_text(t->budget));
+    return psprintf(
+        "Each point is a strength of %s. Strength %s shows most of the tail within %s of the plain NDCG: %s "
+        "instead of %s, NDCG %s instead of %s.",
+        method, ltpg_figure_text(t->strength[t->chosen]), ltpg_share_text(t->budget),
+        ltpg_share_text(t->aplt[t->chosen]), ltpg_share_text(t->aplt[t->plain]), ltpg_figure_text(t->ndcg[t->chosen]),
+        ltpg_figure_text(t->ndcg[t->plain]));
+}
+
+/* plot_tradeoff(model, test, k, method, strengths, options) */
+Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
+{
+    static const char *const names[] = {"model", "test", "k", NULL, "strengths", "options"};
+    Oid types[6] = {TEXTOID, REGCLASSOID, INT4OID, TEXTOID, FLOAT8ARRAYOID, JSONBOID};
+    char nulls[6] = {' ', ' ', ' ', PG_ARGISNULL(3) ? 'n' : ' ', ' ', ' '};
+    Datum arguments[6];
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    tradeoff t;
+    lt_series series[2] = {{.kind = LT_CHART_LINE, .colour = LT_GREY, .dashed = true},
+                           {.kind = LT_CHART_LINE, .colour = LT_BLUE}};
+    lt_panel panel = {.height = 360, .series = series, .n_series = 2};
+    lt_chart chart = {.panels = &panel, .n_panels = 1};
+    const char *method;
+    double *column, limit_x[2], limit_y[2], most = 0;
+    lt_ticks ticks;
+    int64 n;
+
+    for (int i = 0; i < 6; i++) {
+        if (PG_ARGISNULL(i) && names[i] != NULL)
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
+        arguments[i] = PG_GETARG_DATUM(i);
+    }
+    method = PG_ARGISNULL(3) ? "the model's own method" : ltpg_utf8(ltpg_text_argument(fcinfo, 3, "method"));
+    t.budget = *ltpg_plot_numbers("SELECT coalesce(($1->>'ndcg_budget')::float8, 0.02)", 1, &types[5], &arguments[5],
+                                  NULL, 1, &n);
+    if (!(t.budget >= 0 && t.budget <= 1))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("option \"ndcg_budget\" is %s", float8out_internal(t.budget)),
+                        errdetail("It must be from 0 to 1.")));
+    arguments[4] = strengths_argument(fcinfo, 4);
+    column = ltpg_plot_numbers("SELECT strength, ndcg, aplt FROM longtail.tradeoff($1, $2, $3, $4, $5,"
+                               " options => $6 - 'ndcg_budget')",
+                               6, types, arguments, nulls, 3, &t.n);
+    t.strength = column;
+    t.ndcg = column + t.n;
+    t.aplt = column + 2 * t.n;
+    choose(&t);
+    panel.marks = tradeoff_marks(&t);
+    panel.n_marks = (int)t.n;
+    series[1].name = psprintf("%s, by strength", method);
+    series[1].n = t.n;
+    series[1].x = t.aplt;
+    series[1].y = t.ndcg;
+    panel.x = (lt_axis){.label = psprintf("share of tail items in lists of %d", DatumGetInt32(arguments[2])),
+                        .percent = true,
+                        .from_zero = true};
+    panel.y.label = psprintf("NDCG@%d", DatumGetInt32(arguments[2]));
+    if (t.plain >= 0) { /* the limit goes as far as the axis, which therefore is fixed */
+        for (int64 i = 0; i < t.n; i++)
+            most = fmax(most, t.aplt[i]);
+        lt_ticks_make(&panel.x, 0, most, 8, &ticks);
+        panel.x.given = true;
+        panel.x.min = limit_x[0] = ticks.min;
+        panel.x.max = limit_x[1] = ticks.max;
+        limit_y[0] = limit_y[1] = t.ndcg[t.plain] * (1 - t.budget);
+        series[0].name = psprintf("plain NDCG less %s", ltpg_share_text(t.budget));
+        series[0].n = 2;
+        series[0].x = limit_x;
+        series[0].y = limit_y;
+    }
+    chart.title = psprintf("What the tail costs: %s", ltpg_utf8(ltpg_text_argument(fcinfo, 0, "model")));
+    chart.subtitle = tradeoff_subtitle(&t, method);
+    return ltpg_plot(env, &chart);
+}
