@@ -65,6 +65,56 @@ int32_t lt_rerank_take(const lt_rerank_input *in, lt_rerank_queues *q, bool tail
     return taken;
 }
 
+#define POLL_EVERY 65536 /* candidates */
+
+/* The candidate of the highest value; bound: the value of each when last looked at, -INFINITY of those taken. */
+static lt_status best_to_add(lt_env *env, const lt_rerank_input *in, const lt_rerank_growth *growth,
+                             const int32_t *order, const double *relevance, double *bound, int64_t t, int32_t *best,
+                             double *value)
+{
+    *value = -INFINITY;
+    for (int64_t r = 0; r < in->n; r++) {
+        int32_t i = order[r];
+
+        if (r % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        if (bound[i] <= *value)
+            continue;
+        bound[i] = (1 - in->strength) * relevance[i] + in->strength * growth->gain(growth->context, i, t);
+        if (bound[i] > *value) {
+            *value = bound[i];
+            *best = i;
+        }
+    }
+    bound[*best] = -INFINITY;
+    return LT_OK;
+}
+
+lt_status lt_rerank_grow(lt_env *env, const lt_rerank_input *in, const lt_rerank_growth *growth, int32_t *chosen,
+                         double *value, int64_t *n_chosen)
+{
+    int64_t length = lt_rerank_length(in);
+    double *relevance, *bound;
+    int32_t *order;
+
+    LT_TRY(lt_alloc(env, &relevance, 2 * (size_t)in->n, sizeof *relevance, "the candidates' relevance"));
+    LT_TRY(lt_alloc(env, &order, (size_t)in->n, sizeof *order, "the candidates' order"));
+    bound = relevance + in->n;
+    for (int64_t i = 0; i < in->n; i++)
+        bound[i] = INFINITY;
+    lt_rerank_relevance(in, relevance);
+    LT_TRY(lt_rerank_order(env, in->n, &in->score, 1, order));
+    for (int64_t t = 0; t < length; t++) {
+        LT_TRY(best_to_add(env, in, growth, order, relevance, bound, t, &chosen[t], &value[t]));
+        if (t + 1 < length)
+            LT_TRY(growth->add(env, growth->context, chosen[t]));
+    }
+    *n_chosen = length;
+    lt_free(env, order);
+    lt_free(env, relevance);
+    return LT_OK;
+}
+
 /* ---- none ---- */
 
 static lt_status run_none(lt_env *env, const lt_rerank_input *in, int32_t *chosen, double *value, int64_t *n_chosen)
@@ -159,7 +209,9 @@ static const lt_reranker rerank_popularity = {
 /* ---- the registry ---- */
 
 const lt_reranker *const lt_rerankers[] = {
-    &rerank_none, &rerank_popularity, &lt_rerank_xquad, &lt_rerank_quota, &lt_rerank_random, NULL,
+    &rerank_none,          &rerank_popularity, &lt_rerank_xquad,
+    &lt_rerank_calibrated, &lt_rerank_mmr,     &lt_rerank_dpp,
+    &lt_rerank_quota,      &lt_rerank_random,  NULL,
 };
 
 const lt_reranker *lt_reranker_find(const char *name)

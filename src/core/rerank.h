@@ -20,7 +20,8 @@
 typedef struct lt_groups {
     int32_t n;            /* values */
     const int64_t *start; /* candidates + 1 */
-    const int32_t *group; /* start[candidates]: each candidate's values, each once; an item counts 1 / its values each */
+    const int32_t
+        *group; /* start[candidates]: each candidate's values, each once; an item counts 1 / its values each */
     const double *target; /* n, adding up to 1; NULL: unknown */
 } lt_groups;
 
@@ -39,8 +40,9 @@ typedef struct lt_rerank_input {
     const lt_options *options; /* of the method; NULL: its defaults */
     bool logit;                /* scores are log-odds: popularity subtracts strength * ln pop instead of multiplying */
     /* for lt_rerank_stage.facts */
-    const int32_t *item;    /* numbers of the candidates: in the catalogue (below 0: not of it), or places in a call's list */
-    int64_t n_history;      /* what the user has */
+    const int32_t
+        *item; /* numbers of the candidates: in the catalogue (below 0: not of it), or places in a call's list */
+    int64_t n_history; /* what the user has */
     const int32_t *history;
 } lt_rerank_input;
 
@@ -104,6 +106,20 @@ lt_status lt_rerank_order(lt_env *env, int64_t n, const double *const *key, int 
  * are equal), so that a score's scale and origin do not matter, and strength means the same for every list.
  */
 void lt_rerank_relevance(const lt_rerank_input *in, double *relevance);
+
+/*
+ * The list that grows greedily by the candidate of the highest (1 - strength) * relevance + strength * gain, of equal
+ * ones the better by score.  A candidate's gain must never grow as the list does: one whose value was below the step's
+ * best when it was last looked at is not looked at again, and values descend.
+ */
+typedef struct lt_rerank_growth {
+    double (*gain)(const void *context, int64_t i, int64_t t); /* of candidate i, which would be item t + 1 */
+    lt_status (*add)(lt_env *env, void *context, int64_t i);   /* candidate i is in the list */
+    void *context;
+} lt_rerank_growth;
+/* chosen and value as lt_reranker.run has them. */
+lt_status lt_rerank_grow(lt_env *env, const lt_rerank_input *in, const lt_rerank_growth *growth, int32_t *chosen,
+                         double *value, int64_t *n_chosen);
 
 static inline int64_t lt_rerank_length(const lt_rerank_input *in)
 {
