@@ -1,38 +1,61 @@
 /*
- * measure.c: accuracy and inequality over any query: auc, log_loss, gini, roc_curve.
+ * measure.c: accuracy of predictions over any query: auc, average_precision, log_loss; and what all measures share.
  *
- * The definitions, with their sources, stand where they are computed (metrics.c of the core).  auc and gini need all
- * values at once and gather them (rows.h); log_loss is a pair of running sums.
+ * The definitions, with their sources, stand where they are computed (metrics.c and spread.c of the core).  log_loss is
+ * a pair of running sums; everything else needs all values at once and gathers them.
  */
-#include "rows.h"
+#include "measure.h"
 
 #include <math.h>
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
 #include "libpq/pqformat.h"
 #include "metrics.h"
 #include "utils/float.h"
 #include "utils/memutils.h"
 
-PG_FUNCTION_INFO_V1(longtail_auc_add);
-PG_FUNCTION_INFO_V1(longtail_auc_final);
-PG_FUNCTION_INFO_V1(longtail_gini_add);
-PG_FUNCTION_INFO_V1(longtail_gini_final);
 PG_FUNCTION_INFO_V1(longtail_rows_combine);
 PG_FUNCTION_INFO_V1(longtail_rows_serialize);
 PG_FUNCTION_INFO_V1(longtail_rows_deserialize);
+PG_FUNCTION_INFO_V1(longtail_auc_add);
+PG_FUNCTION_INFO_V1(longtail_auc_final);
+PG_FUNCTION_INFO_V1(longtail_average_precision_final);
 PG_FUNCTION_INFO_V1(longtail_log_loss_add);
 PG_FUNCTION_INFO_V1(longtail_log_loss_combine);
 PG_FUNCTION_INFO_V1(longtail_log_loss_final);
-PG_FUNCTION_INFO_V1(longtail_roc_curve);
 
 /* ---- arguments ---- */
 
-static void out_of_range(const char *what, double value, const char *range)
+void ltpg_out_of_range(const char *what, double value, const char *range)
 {
     ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("%s is %s", what, float8out_internal(value)),
                     errdetail("It must be %s.", range)));
+}
+
+double ltpg_finite_argument(FunctionCallInfo fcinfo, int at, const char *what)
+{
+    double value = PG_GETARG_FLOAT8(at);
+
+    if (!isfinite(value))
+        ltpg_out_of_range(what, value, "finite");
+    return value;
+}
+
+double ltpg_amount_argument(FunctionCallInfo fcinfo, int at, const char *what)
+{
+    double amount = PG_GETARG_FLOAT8(at);
+
+    if (!(amount >= 0 && isfinite(amount)))
+        ltpg_out_of_range(what, amount, "finite and not negative");
+    return amount;
+}
+
+bool ltpg_any_null(FunctionCallInfo fcinfo, int from)
+{
+    for (int i = from; i < PG_NARGS(); i++)
+        if (PG_ARGISNULL(i))
+            return true;
+    return false;
 }
 
 /* A boolean or integer label at an argument's place. */
@@ -52,19 +75,7 @@ static bool label_argument(FunctionCallInfo fcinfo, int at)
 /* The weight at an argument's place, 1 when the aggregate has none. */
 static double weight_argument(FunctionCallInfo fcinfo, int at)
 {
-    double weight = PG_NARGS() > at ? PG_GETARG_FLOAT8(at) : 1;
-
-    if (!(weight >= 0 && isfinite(weight)))
-        out_of_range("weight", weight, "finite and not negative");
-    return weight;
-}
-
-static bool any_null(FunctionCallInfo fcinfo, int from)
-{
-    for (int i = from; i < PG_NARGS(); i++)
-        if (PG_ARGISNULL(i))
-            return true;
-    return false;
+    return PG_NARGS() > at ? ltpg_amount_argument(fcinfo, at, "weight") : 1;
 }
 
 /* ---- gathered rows ---- */
@@ -75,6 +86,13 @@ static ltpg_rows *new_rows(MemoryContext context, int32 width)
 
     ltpg_rows_init(rows, context, width);
     return rows;
+}
+
+ltpg_rows *ltpg_measure_state(FunctionCallInfo fcinfo, int32 width)
+{
+    MemoryContext context = ltpg_aggregate_context(fcinfo);
+
+    return PG_ARGISNULL(0) ? new_rows(context, width) : (ltpg_rows *)PG_GETARG_POINTER(0);
 }
 
 Datum longtail_rows_combine(PG_FUNCTION_ARGS)
@@ -114,23 +132,60 @@ Datum longtail_rows_deserialize(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(rows);
 }
 
-/* ---- auc ---- */
+bool ltpg_measured_open(FunctionCallInfo fcinfo, ltpg_measured *m)
+{
+    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
+
+    ltpg_aggregate_context(fcinfo);
+    if (rows == NULL || rows->n == 0)
+        return false;
+    Assert(rows->width <= LTPG_MEASURE_COLUMNS);
+    m->n = rows->n;
+    m->context = AllocSetContextCreate(CurrentMemoryContext, "longtail measure", ALLOCSET_DEFAULT_SIZES);
+    m->caller = MemoryContextSwitchTo(m->context);
+    m->env = ltpg_env(m->context, ltpg_training_memory);
+    m->env->used += ltpg_rows_bytes(rows);
+    m->column[0] = rows->values;
+    for (int32 c = 0; c < rows->width && rows->width > 1; c++) {
+        double *column;
+
+        LTPG(m->env, lt_alloc(m->env, &column, m->n, sizeof *column, "the rows of one group"));
+        for (int64 i = 0; i < m->n; i++)
+            column[i] = rows->values[i * rows->width + c];
+        m->column[c] = column;
+    }
+    return true;
+}
+
+void ltpg_measured_close(ltpg_measured *m)
+{
+    MemoryContextSwitchTo(m->caller);
+    MemoryContextDelete(m->context);
+}
+
+Datum ltpg_number_or_null(FunctionCallInfo fcinfo, double value)
+{
+    if (isnan(value))
+        PG_RETURN_NULL();
+    PG_RETURN_FLOAT8(value);
+}
+
+/* ---- auc, average_precision ---- */
 
 /* (internal, score float8, label bool | integer [, weight float8]); rows are [score, label, weight] */
 Datum longtail_auc_add(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = ltpg_aggregate_context(fcinfo);
-    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 3) : (ltpg_rows *)PG_GETARG_POINTER(0);
+    ltpg_rows *rows = ltpg_measure_state(fcinfo, 3);
     double score, weight, *row;
     bool label;
 
-    if (any_null(fcinfo, 1))
+    if (ltpg_any_null(fcinfo, 1))
         PG_RETURN_POINTER(rows);
     score = PG_GETARG_FLOAT8(1);
     label = label_argument(fcinfo, 2);
     weight = weight_argument(fcinfo, 3);
     if (isnan(score))
-        out_of_range("score", score, "a number");
+        ltpg_out_of_range("score", score, "a number");
     row = ltpg_rows_add(rows);
     row[0] = score;
     row[1] = label;
@@ -138,72 +193,33 @@ Datum longtail_auc_add(PG_FUNCTION_ARGS)
     PG_RETURN_POINTER(rows);
 }
 
+typedef lt_status accuracy(lt_env *env, const double *score, const uint8_t *positive, const double *weight, int64_t n,
+                           double *out);
+
+static Datum accuracy_final(FunctionCallInfo fcinfo, accuracy *measure)
+{
+    ltpg_measured m;
+    uint8_t *positive;
+    double value;
+
+    if (!ltpg_measured_open(fcinfo, &m))
+        PG_RETURN_NULL();
+    LTPG(m.env, lt_alloc(m.env, &positive, m.n, sizeof *positive, "the labels"));
+    for (int64 i = 0; i < m.n; i++)
+        positive[i] = m.column[1][i] != 0;
+    LTPG(m.env, measure(m.env, m.column[0], positive, m.column[2], m.n, &value));
+    ltpg_measured_close(&m);
+    return ltpg_number_or_null(fcinfo, value);
+}
+
 Datum longtail_auc_final(PG_FUNCTION_ARGS)
 {
-    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
-    MemoryContext context, old;
-    lt_env *env;
-    double *score, *weight, auc;
-    uint8_t *positive;
-
-    ltpg_aggregate_context(fcinfo);
-    if (rows == NULL)
-        PG_RETURN_NULL();
-    context = AllocSetContextCreate(CurrentMemoryContext, "longtail auc", ALLOCSET_DEFAULT_SIZES);
-    old = MemoryContextSwitchTo(context);
-    env = ltpg_env(context, ltpg_training_memory);
-    env->used += ltpg_rows_bytes(rows);
-    LTPG(env, lt_alloc(env, &score, rows->n, sizeof *score, "the scores"));
-    LTPG(env, lt_alloc(env, &weight, rows->n, sizeof *weight, "the weights"));
-    LTPG(env, lt_alloc(env, &positive, rows->n, sizeof *positive, "the labels"));
-    for (int64 i = 0; i < rows->n; i++) {
-        score[i] = rows->values[i * 3];
-        positive[i] = rows->values[i * 3 + 1] != 0;
-        weight[i] = rows->values[i * 3 + 2];
-    }
-    LTPG(env, lt_auc(env, score, positive, weight, rows->n, &auc));
-    MemoryContextSwitchTo(old);
-    MemoryContextDelete(context);
-    if (isnan(auc))
-        PG_RETURN_NULL();
-    PG_RETURN_FLOAT8(auc);
+    return accuracy_final(fcinfo, lt_auc);
 }
 
-/* ---- gini ---- */
-
-Datum longtail_gini_add(PG_FUNCTION_ARGS)
+Datum longtail_average_precision_final(PG_FUNCTION_ARGS)
 {
-    MemoryContext context = ltpg_aggregate_context(fcinfo);
-    ltpg_rows *rows = PG_ARGISNULL(0) ? new_rows(context, 1) : (ltpg_rows *)PG_GETARG_POINTER(0);
-    double amount;
-
-    if (PG_ARGISNULL(1))
-        PG_RETURN_POINTER(rows);
-    amount = PG_GETARG_FLOAT8(1);
-    if (!(amount >= 0 && isfinite(amount)))
-        out_of_range("amount", amount, "finite and not negative");
-    *ltpg_rows_add(rows) = amount;
-    PG_RETURN_POINTER(rows);
-}
-
-Datum longtail_gini_final(PG_FUNCTION_ARGS)
-{
-    const ltpg_rows *rows = PG_ARGISNULL(0) ? NULL : (ltpg_rows *)PG_GETARG_POINTER(0);
-    MemoryContext context;
-    lt_env *env;
-    double gini;
-
-    ltpg_aggregate_context(fcinfo);
-    if (rows == NULL)
-        PG_RETURN_NULL();
-    context = AllocSetContextCreate(CurrentMemoryContext, "longtail gini", ALLOCSET_DEFAULT_SIZES);
-    env = ltpg_env(context, ltpg_training_memory);
-    env->used += ltpg_rows_bytes(rows);
-    LTPG(env, lt_gini(env, rows->values, rows->n, &gini));
-    MemoryContextDelete(context);
-    if (isnan(gini))
-        PG_RETURN_NULL();
-    PG_RETURN_FLOAT8(gini);
+    return accuracy_final(fcinfo, lt_average_precision);
 }
 
 /* ---- log_loss: the state is {sum of weight * loss, sum of weight} ---- */
@@ -237,7 +253,7 @@ Datum longtail_log_loss_add(PG_FUNCTION_ARGS)
 
     sums(fcinfo, 0);
     if (!(probability >= 0 && probability <= 1))
-        out_of_range("probability", probability, "from 0 to 1");
+        ltpg_out_of_range("probability", probability, "from 0 to 1");
     return add_sums(fcinfo, weight * lt_log_loss(&probability, &positive, NULL, 1), weight);
 }
 
@@ -256,39 +272,4 @@ Datum longtail_log_loss_final(PG_FUNCTION_ARGS)
     if (state[1] == 0)
         PG_RETURN_NULL();
     PG_RETURN_FLOAT8(state[0] / state[1]);
-}
-
-/* ---- roc_curve ---- */
-
-/* (scores float8[], labels bool[]) */
-Datum longtail_roc_curve(PG_FUNCTION_ARGS)
-{
-    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
-    ArrayType *label_array = PG_GETARG_ARRAYTYPE_P(1);
-    lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
-    int n, n_labels, null_at;
-    const float8 *scores = ltpg_float8s(PG_GETARG_ARRAYTYPE_P(0), "scores", &n);
-    lt_roc_point *point;
-    int64_t n_points;
-
-    n_labels = ltpg_array_length(label_array, "labels");
-    null_at = ltpg_array_first_null(label_array);
-    if (null_at > 0)
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("labels[%d] is NULL", null_at)));
-    if (n != n_labels)
-        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("scores and labels differ in length"),
-                        errdetail("scores has %d elements, labels has %d.", n, n_labels)));
-    for (int i = 0; i < n; i++)
-        if (isnan(scores[i]))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scores[%d] is NaN", i + 1)));
-    LTPG(env, lt_roc_curve(env, scores, (const uint8_t *)ARR_DATA_PTR(label_array), NULL, n, &point, &n_points));
-    InitMaterializedSRF(fcinfo, 0);
-    for (int64 i = 0; i < n_points; i++) {
-        Datum values[3] = {Float8GetDatum(point[i].threshold), Float8GetDatum(point[i].false_positive_rate),
-                           Float8GetDatum(point[i].true_positive_rate)};
-        bool nulls[3] = {false};
-
-        tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
-    }
-    PG_RETURN_NULL();
 }

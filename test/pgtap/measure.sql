@@ -1,6 +1,6 @@
--- Measures over any query: auc, log_loss, gini, roc_curve.
+-- Measures over any query: auc, average_precision, log_loss, gini, roc_curve.
 BEGIN;
-SELECT plan(36);
+SELECT plan(49);
 
 -- The same rows as in predictor.sql, with scores that tie and probabilities that are 0 and 1.
 CREATE TABLE scored AS
@@ -34,6 +34,27 @@ SELECT throws_ok('SELECT longtail.auc(''NaN'', true)', '22023', 'score is NaN', 
 SELECT throws_ok('SELECT longtail.auc(1, 2)', '22023', 'label is 2', 'a label that is no class');
 SELECT throws_ok('SELECT longtail.auc(1, true, -1)', '22023', 'weight is -1', 'a negative weight');
 SELECT throws_ok('SELECT longtail.auc(1, true, ''NaN'')', '22023', 'weight is NaN', 'a NaN weight');
+
+-- ---- average_precision: average_precision_score of scikit-learn 1.2.1 ----
+
+SELECT near(longtail.average_precision(score, y), 0.4191278593862857, 'average_precision with ties') FROM scored;
+SELECT near(longtail.average_precision(score, y, w), 0.4334709695727629, 'weighted') FROM scored;
+SELECT near(longtail.average_precision(p, y), 0.5360291898522083, 'few ties') FROM scored;
+SELECT near(longtail.average_precision(score, y::int), 0.4191278593862857, 'integer labels') FROM scored;
+SELECT near(longtail.average_precision(score, y::int, w), 0.4334709695727629, 'integer labels, weighted') FROM scored;
+SELECT near(longtail.average_precision(s, y), (1 + 2 / 3.0 + 3 / 6.0) / 3, 'by hand: ties are one threshold')
+FROM (VALUES (0.9, true), (0.8, true), (0.8, false), (0.7, false), (0.3, true), (0.3, false), (0.1, false)) v (s, y);
+SELECT near(longtail.average_precision(1, y), avg(y::int), 'all tied: the share of positives') FROM scored;
+SELECT is(longtail.average_precision(score, true), 1::float8, 'only positives') FROM scored;
+SELECT is(longtail.average_precision(score, false), NULL, 'no positives: not defined') FROM scored;
+SELECT is(longtail.average_precision(score, y), NULL, 'no rows: not defined') FROM scored WHERE i < 0;
+SELECT near(longtail.average_precision(s, l), longtail.average_precision(s, l) FILTER (WHERE s IS NOT NULL AND l IS NOT NULL),
+            'NULLs are left out')
+FROM (SELECT nullif(score, 0.3) AS s, CASE WHEN i % 7 > 0 THEN y END AS l FROM scored) n;
+SELECT throws_ok('SELECT longtail.average_precision(1, 2)', '22023', 'label is 2', 'a label that is no class');
+-- A window of its own for each row: the state is read again after every row that joins it.
+SELECT is((SELECT longtail.average_precision(score, y) OVER (ORDER BY i) FROM scored ORDER BY i OFFSET 99 LIMIT 1),
+          (SELECT longtail.average_precision(score, y) FROM scored WHERE i <= 100), 'as a window function');
 
 -- ---- log_loss: of scikit-learn 1.2.1, eps=1e-15 ----
 
@@ -71,7 +92,10 @@ SELECT throws_ok($$ SELECT longtail.roc_curve('{1,2}', '{t}') $$, '2202E', 'scor
 
 CREATE TABLE long AS SELECT (i % 1009)::float8 AS s, i % 7 < 3 AS y FROM generate_series(1, 60000) i;
 ANALYZE long;
-CREATE TABLE serial AS SELECT longtail.auc(s, y) AS a, longtail.log_loss(s / 1009, y) AS l, longtail.gini(s) AS g FROM long;
+CREATE TABLE serial AS
+SELECT longtail.auc(s, y) AS a, longtail.average_precision(s, y) AS ap, longtail.log_loss(s / 1009, y) AS l,
+       longtail.gini(s) AS g
+FROM long;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
@@ -79,10 +103,13 @@ CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS
 $$ DECLARE line text; lines text := ''; BEGIN
    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP lines := lines || line || E'\n'; END LOOP;
    RETURN lines; END $$;
-SELECT matches(plan_of('SELECT longtail.auc(s, y), longtail.log_loss(s / 1009, y), longtail.gini(s) FROM long'),
+SELECT matches(plan_of('SELECT longtail.auc(s, y), longtail.average_precision(s, y), longtail.log_loss(s / 1009, y),
+                               longtail.gini(s) FROM long'),
                'Finalize Aggregate.*Gather.*Partial Aggregate', 'the plan is parallel');
-SELECT ok(abs(p.a - s.a) < 1e-12 AND abs(p.l - s.l) < 1e-12 AND abs(p.g - s.g) < 1e-12, 'and gives the same')
-FROM serial s, (SELECT longtail.auc(s, y) AS a, longtail.log_loss(s / 1009, y) AS l, longtail.gini(s) AS g FROM long) p;
+SELECT ok(abs(p.a - s.a) < 1e-12 AND abs(p.ap - s.ap) < 1e-12 AND abs(p.l - s.l) < 1e-12 AND abs(p.g - s.g) < 1e-12,
+          'and gives the same')
+FROM serial s, (SELECT longtail.auc(s, y) AS a, longtail.average_precision(s, y) AS ap, longtail.log_loss(s / 1009, y) AS l,
+                       longtail.gini(s) AS g FROM long) p;
 
 SELECT * FROM finish();
 ROLLBACK;
