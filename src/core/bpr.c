@@ -14,6 +14,7 @@
  * margins; a sample of the trained users says by how much to multiply.
  */
 #include "factors.h"
+#include "sampler.h"
 #include "vectorize.h"
 
 #include <math.h>
@@ -21,10 +22,10 @@
 
 extern const lt_algorithm lt_bpr;
 
-#define START 0.1         /* standard deviation of the length of the vectors at the start */
-#define LANES 16          /* floats a row of factors is padded to a multiple of */
-#define TRIPLES 1024      /* drawn, then learned from, at once */
-#define MOST_DRAWS 100    /* after which a user who has nearly everything gets no negative */
+#define START 0.1    /* standard deviation of the length of the vectors at the start */
+#define LANES 16     /* floats a row of factors is padded to a multiple of */
+#define TRIPLES 1024 /* drawn, then learned from, at once */
+#define POLL_DRAWS 32768
 #define SAMPLED_USERS 500 /* for the scale of folding in */
 #define FOLD_UNOBSERVED 0.1
 #define FOLD_REGULARIZATION 0.3
@@ -51,7 +52,7 @@ typedef struct bpr_job {
     int32_t *user_of;   /* n: of each pair */
     double *share;      /* n + 1: running sum of the pairs' weights, scaled to mean 1; NULL: all 1 */
     int32_t *order;     /* n: of an epoch */
-    double *popularity; /* I: running sum of the chances as a negative; NULL: all alike */
+    lt_sampler sampler; /* of negatives */
     triple *triples;    /* TRIPLES */
     int negatives;
     lt_random rng;
@@ -118,31 +119,13 @@ static int64_t order_pairs(bpr_job *job)
     return n;
 }
 
-static int32_t draw_item(bpr_job *job)
+/* An item the user does not have, or -1 for a user who has nearly everything; *draws counts what was drawn. */
+static int32_t draw_negative(bpr_job *job, int32_t user, int64_t *draws)
 {
-    int32_t low = 0, high = job->data->design.items - 1;
-    double at;
+    for (int draw = 0; draw < LT_SAMPLER_REJECTED; draw++) {
+        int32_t item = lt_sampler_draw(&job->sampler, &job->rng);
 
-    if (job->popularity == NULL)
-        return (int32_t)lt_random_below(&job->rng, (int64_t)high + 1);
-    at = lt_random_uniform(&job->rng) * job->popularity[high];
-    while (low < high) {
-        int32_t middle = low + (high - low) / 2;
-
-        if (job->popularity[middle] > at)
-            high = middle;
-        else
-            low = middle + 1;
-    }
-    return low;
-}
-
-/* An item the user does not have, or -1. */
-static int32_t draw_negative(bpr_job *job, int32_t user)
-{
-    for (int draw = 0; draw < MOST_DRAWS; draw++) {
-        int32_t item = draw_item(job);
-
+        ++*draws;
         if (!lt_pairs_has(&job->data->seen, user, item))
             return item;
     }
@@ -152,19 +135,25 @@ static int32_t draw_negative(bpr_job *job, int32_t user)
 /* *loss: the mean of -ln sigma over the epoch's triples, each as it was met; 0 when nobody lacks anything. */
 static lt_status run_epoch(lt_env *env, bpr_job *job, double *loss)
 {
-    int64_t n = order_pairs(job), learned = 0;
+    int64_t n = order_pairs(job), learned = 0, draws = 0;
     double sum = 0;
     int held = 0;
 
+    LT_TRY(lt_poll(env)); /* few pairs may fill no block of triples */
     for (int64_t e = 0; e < n; e++) {
         triple t = {.user = job->user_of[job->order[e]], .positive = job->data->seen.col[job->order[e]]};
 
         for (int draw = 0; draw < job->negatives; draw++) {
-            t.negative = draw_negative(job, t.user);
+            t.negative = draw_negative(job, t.user, &draws);
             if (t.negative >= 0)
                 job->triples[held++] = t;
+            if (draws >= POLL_DRAWS) { /* many more are drawn than learned from where users have nearly everything */
+                LT_TRY(lt_poll(env));
+                draws = 0;
+            }
             if (held == TRIPLES) {
                 LT_TRY(lt_poll(env));
+                draws = 0;
                 sum += learn(job, job->triples, held);
                 learned += held;
                 held = 0;
@@ -199,20 +188,6 @@ static lt_status weigh_pairs(lt_env *env, bpr_job *job)
     LT_TRY(lt_alloc(env, &job->share, (size_t)job->n + 1, sizeof *job->share, "the pairs"));
     for (int64_t e = 0; e < job->n; e++)
         job->share[e + 1] = job->share[e] + fmaxf(seen->val[e], 0) / total * (double)job->n;
-    return LT_OK;
-}
-
-static lt_status weigh_items(lt_env *env, bpr_job *job, double exponent)
-{
-    double sum = 0;
-
-    if (exponent == 0)
-        return LT_OK;
-    LT_TRY(lt_alloc(env, &job->popularity, (size_t)job->data->design.items, sizeof(double), "the items' popularity"));
-    for (int32_t i = 0; i < job->data->design.items; i++) {
-        sum += pow(job->data->item_count[i], exponent);
-        job->popularity[i] = sum;
-    }
     return LT_OK;
 }
 
@@ -305,7 +280,7 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
     LT_TRY(lt_factors_add(env, model, &data->seen, k, false, lt_option_bool(o, "item_bias"), fold, out));
     job->bias = out->item_bias;
     LT_TRY(weigh_pairs(env, job));
-    LT_TRY(weigh_items(env, job, lt_option_float(o, "negative_exponent")));
+    LT_TRY(lt_sampler_init(env, &job->sampler, items, data->item_count, lt_option_float(o, "negative_exponent")));
     LT_TRY(lt_alloc(env, &job->triples, TRIPLES, sizeof *job->triples, "the negatives"));
     lt_random_seed(&job->rng, (uint64_t)lt_option_int(o, "seed"));
     LT_TRY(start_side(env, job, users, k, out->user, &job->user));
@@ -350,7 +325,7 @@ static lt_status bpr_train(lt_env *env, const lt_dataset *data, const lt_options
     lt_free(env, job.user_of);
     lt_free(env, job.order);
     lt_free(env, job.share);
-    lt_free(env, job.popularity);
+    lt_sampler_free(env, &job.sampler);
     lt_free(env, job.triples);
     return LT_OK;
 }
@@ -361,6 +336,7 @@ const lt_algorithm lt_bpr = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

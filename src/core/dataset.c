@@ -3,16 +3,16 @@
  *
  * Invariants: a gathered example's sparse columns ascend, because the groups are visited in the order of the numbering
  * and each group's entries ascend; crosses leave out the products that are zero.
- * Drawing from item_count^exponent uses the alias method (Walker 1977, in Vose's form, 1991): two random numbers a
- * draw, whatever the number of items.
  */
 #include "dataset.h"
+
+#include "sampler.h"
 
 #include <math.h>
 #include <string.h>
 
-#define MAX_REJECTED 100 /* draws before a negative is left out */
-#define POLL_EVERY 256   /* positives between polls */
+#define POLL_EVERY 256       /* rows between polls */
+#define POLL_DRAWS (1 << 15) /* draws between polls: about a millisecond */
 #define DESIGN_FIELDS 10
 #define CROSS_FIELDS 8 /* of lt_cross, all but `first` */
 #define ROWS_AHEAD 8   /* rows that are fetched before they are copied */
@@ -207,85 +207,11 @@ lt_inputs lt_dataset_inputs(const lt_dataset *d)
 
 /* ---- negative sampling ---- */
 
-typedef struct sampler {
-    int32_t n;      /* items */
-    double *p;      /* n: probability of each item; they sum to 1 */
-    double least;   /* the smallest positive p */
-    double *keep;   /* n: the alias table; NULL when all items are equally likely */
-    int32_t *other; /* n */
-} sampler;
-
-/* p from item_count^exponent; when no item has a count, as with exponent 0. */
-static lt_status sampler_init(lt_env *env, sampler *s, int32_t n, const double *count, double exponent)
-{
-    double total = 0;
-    int32_t *stack, low = 0, high = n; /* items below the average grow from the left, the others from the right */
-
-    memset(s, 0, sizeof *s);
-    s->n = n;
-    LT_TRY(lt_alloc(env, &s->p, (size_t)n, sizeof *s->p, "the items' sampling probabilities"));
-    for (int32_t i = 0; i < n; i++) {
-        s->p[i] = exponent == 0 || count == NULL ? 1 : count[i] > 0 ? pow(count[i], exponent) : 0;
-        total += s->p[i];
-    }
-    s->least = 1;
-    for (int32_t i = 0; i < n; i++) {
-        s->p[i] = total > 0 ? s->p[i] / total : 1.0 / n;
-        if (s->p[i] > 0 && s->p[i] < s->least)
-            s->least = s->p[i];
-    }
-    if (exponent == 0 || count == NULL || total <= 0)
-        return LT_OK;
-
-    LT_TRY(lt_alloc(env, &s->keep, (size_t)n, sizeof *s->keep, "the items' sampling probabilities"));
-    LT_TRY(lt_alloc(env, &s->other, (size_t)n, sizeof *s->other, "the items' sampling probabilities"));
-    LT_TRY(lt_alloc(env, &stack, (size_t)n, sizeof *stack, "the items' sampling probabilities"));
-    for (int32_t i = 0; i < n; i++) {
-        s->keep[i] = s->p[i] * n;
-        s->other[i] = i;
-        if (s->keep[i] < 1)
-            stack[low++] = i;
-        else
-            stack[--high] = i;
-    }
-    while (low > 0 && high < n) {
-        int32_t small = stack[--low], large = stack[high];
-
-        s->other[small] = large;
-        s->keep[large] -= 1 - s->keep[small];
-        if (s->keep[large] < 1) {
-            high++;
-            stack[low++] = large;
-        }
-    }
-    /* What is left is 1 but for rounding. */
-    while (low > 0)
-        s->keep[stack[--low]] = 1;
-    while (high < n)
-        s->keep[stack[high++]] = 1;
-    lt_free(env, stack);
-    return LT_OK;
-}
-
-static void sampler_free(lt_env *env, sampler *s)
-{
-    lt_free(env, s->p);
-    lt_free(env, s->keep);
-    lt_free(env, s->other);
-}
-
-static int32_t sampler_draw(const sampler *s, lt_random *rng)
-{
-    int32_t i = (int32_t)lt_random_below(rng, s->n);
-
-    return s->keep == NULL || lt_random_uniform(rng) < s->keep[i] ? i : s->other[i];
-}
-
 /*
  * rate[u] = per_positive * (positives of u) / (probability of the items u does not have): times p[i], the expected
  * number of times pair (u, i) was drawn. Unknown users share rate[U].
  */
-static lt_status sampling_rates(lt_env *env, const sampler *s, const lt_examples *positives, const lt_pairs *known,
+static lt_status sampling_rates(lt_env *env, const lt_sampler *s, const lt_examples *positives, const lt_pairs *known,
                                 int per_positive, int32_t users, double **out)
 {
     double *rate;
@@ -315,9 +241,9 @@ lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_example
     const char *what = "the sampled negatives";
     bool rows = positives->row != NULL || d->design.row_dense > 0 || d->design.row_sparse > 0;
     size_t most;
-    sampler s;
+    lt_sampler s;
     double *rate = NULL;
-    int64_t at = 0;
+    int64_t at = 0, draws = POLL_DRAWS;
 
     memset(out, 0, sizeof *out);
     if (positives->n > 0 && (d->design.items <= 0 || positives->item == NULL))
@@ -334,7 +260,7 @@ lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_example
         LT_TRY(lt_alloc(env, &out->weight, most, sizeof *out->weight, what));
     if (correction)
         LT_TRY(lt_alloc(env, &out->offset, most, sizeof *out->offset, what));
-    LT_TRY(sampler_init(env, &s, d->design.items, d->item_count, exponent));
+    LT_TRY(lt_sampler_init(env, &s, d->design.items, d->item_count, exponent));
     if (correction)
         LT_TRY(sampling_rates(env, &s, positives, known, per_positive, d->design.users, &rate));
 
@@ -342,18 +268,22 @@ lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_example
         int32_t u = positives->user == NULL ? -1 : positives->user[i];
         bool has_all = u >= 0 && u < known->rows && known->start[u + 1] - known->start[u] >= s.n;
 
-        if (i % POLL_EVERY == 0)
-            LT_TRY(lt_poll(env));
         for (int k = 0; k <= per_positive; k++) {
             int32_t item = positives->item[i];
             int rejected = 0;
 
+            if (draws >= POLL_DRAWS) {
+                LT_TRY(lt_poll(env));
+                draws = 0;
+            }
+            draws++;
             if (k > 0) {
                 if (has_all)
                     break;
-                while (lt_pairs_has(known, u, item = sampler_draw(&s, rng)) && ++rejected < MAX_REJECTED)
+                while (lt_pairs_has(known, u, item = lt_sampler_draw(&s, rng)) && ++rejected < LT_SAMPLER_REJECTED)
                     ;
-                if (rejected == MAX_REJECTED)
+                draws += rejected;
+                if (rejected == LT_SAMPLER_REJECTED)
                     continue;
             }
             if (rows)
@@ -376,7 +306,7 @@ lt_status lt_sample_negatives(lt_env *env, const lt_dataset *d, const lt_example
         }
     }
     out->n = at;
-    sampler_free(env, &s);
+    lt_sampler_free(env, &s);
     lt_free(env, rate);
     return LT_OK;
 }

@@ -151,6 +151,28 @@ static void test_weights(lt_env *env)
     ok(f.item_bias[7] < others - 0.3, "an item of weight 0 only loses (%.2f, others %.2f)", f.item_bias[7], others);
 }
 
+/* Negatives by popularity: when only item 7 has any, it alone is ever ranked below another. */
+static void test_negatives(lt_env *env)
+{
+    static const char *const exponents[] = {"0", "0.5"};
+
+    for (int e = 0; e < 2; e++) {
+        lt_dataset *d = tastes(env, LT_LABEL_IMPLICIT, USERS, ITEMS, 0, 9);
+        int below = 0;
+        lt_factors f;
+
+        for (int32_t i = 0; i < ITEMS; i++)
+            d->item_count[i] = i == 7 ? 3 : 0;
+        f = lt_factors_of(fit_with(
+            env, &lt_bpr, d,
+            OPTIONS("factors", "2", "epochs", "3", "regularization", "0", "negative_exponent", exponents[e]), NULL));
+        for (int32_t i = 0; i < ITEMS; i++)
+            below += i != 7 && f.item_bias[i] < 0;
+        ok((below > 0) == (e == 0) && (f.item_bias[7] < -0.5) == (e == 1),
+           "exponent %s: %d other items have a bias below 0, item 7 has %.2f", exponents[e], below, f.item_bias[7]);
+    }
+}
+
 static void refused(lt_env *env, const lt_dataset *d, const char *const *list, lt_status want, const char *what)
 {
     lt_options o = options_of(env, &lt_bpr, list);
@@ -188,6 +210,7 @@ int main(void)
     test_ranks(env);
     test_options(env);
     test_weights(env);
+    test_negatives(env);
     test_refusals(env);
     test_env_drop(env);
     return done();
