@@ -146,6 +146,59 @@ static void test_implicit(void)
     test_env_drop(env);
 }
 
+/*
+ * The first 10 of 30 items are had by 60 % of users, the others by 10 %. Negatives drawn by popularity push the popular
+ * down; corrected (logQ), each item's margin is the log-odds of its share whatever they are drawn by.
+ */
+static void test_popular_negatives(void)
+{
+    enum { SHOPPERS = 1000, GOODS = 30 };
+    static const char *const exponents[] = {"0", "1"};
+    lt_env *env = test_env();
+    lt_dataset d = {.label_kind = LT_LABEL_IMPLICIT, .design = {.users = SHOPPERS, .items = GOODS, .item_ids = true}};
+    size_t most = SHOPPERS * GOODS;
+    double gap[2][2]; /* uncorrected and corrected, by exponent: popular items' margins above the others' */
+    lt_random r;
+
+    lt_design_finish(env, &d.design);
+    d.seen.rows = SHOPPERS;
+    d.seen.cols = GOODS;
+    lt_alloc(env, &d.seen.start, SHOPPERS + 1, sizeof *d.seen.start, "start");
+    lt_alloc(env, &d.seen.col, most, sizeof *d.seen.col, "col");
+    lt_alloc(env, &d.item_count, GOODS, sizeof *d.item_count, "count");
+    lt_alloc(env, &d.train.user, most, sizeof *d.train.user, "user");
+    lt_alloc(env, &d.train.label, most, sizeof *d.train.label, "label");
+    lt_random_seed(&r, 7);
+    for (int u = 0; u < SHOPPERS; u++) {
+        for (int32_t i = 0; i < GOODS; i++)
+            if (lt_random_uniform(&r) < (i < 10 ? 0.6 : 0.1)) {
+                d.seen.col[d.train.n] = i;
+                d.item_count[i]++;
+                d.train.user[d.train.n] = u;
+                d.train.label[d.train.n++] = 1;
+            }
+        d.seen.start[u + 1] = d.train.n;
+    }
+    d.train.item = d.seen.col;
+    for (int corrected = 0; corrected < 2; corrected++)
+        for (int e = 0; e < 2; e++) {
+            fitted f = train(env, &d,
+                             OPTIONS("regularization", "0.01", "negatives", "20", "negative_exponent", exponents[e],
+                                     "sampling_correction", corrected ? "true" : "false"));
+            double high = 0, low = 0;
+
+            for (int i = 0; i < GOODS; i++)
+                *(i < 10 ? &high : &low) += array(&f, "coefficients")[1 + i] / (i < 10 ? 10 : 20);
+            gap[corrected][e] = high - low;
+        }
+    near(gap[1][0], log(0.6 / 0.4) - log(0.1 / 0.9), 0.15, "drawn alike, corrected: the items' odds");
+    near(gap[1][1], gap[1][0], 0.15, "drawn by popularity, corrected: the same");
+    ok(gap[0][1] < gap[1][1] - 1, "not corrected they push popular items down (%.2f, %.2f corrected)", gap[0][1],
+       gap[1][1]);
+    ok(gap[0][1] < gap[0][0] - 1, "which negatives drawn alike do not (%.2f)", gap[0][0]);
+    test_env_drop(env);
+}
+
 static void test_epochs(void)
 {
     lt_env *env = test_env();
@@ -258,6 +311,7 @@ int main(void)
 {
     test_scoring();
     test_implicit();
+    test_popular_negatives();
     test_epochs();
     test_refusals();
     return done();
