@@ -3,8 +3,8 @@
  *
  * A search gives options lists of values; candidates are all their combinations, the first option varying slowest.
  * Ways of scoring (popularity_exponent and the trend's options) are no part of a combination: a model is trained once
- * and measured in each of them.  Only these, an algorithm's own options and crosses can be searched: the others say
- * what is read and how it is measured, which all candidates share.
+ * and measured in each of them.  Only these, an algorithm's own options and those of training that are common (crosses,
+ * propensity_exponent) can be searched: the others say what is read and how it is measured, which all candidates share.
  */
 #include "training.h"
 
@@ -113,12 +113,14 @@ static bool can_be_searched(const lt_algorithm *algorithm, const char *name)
 {
     static const char *const reading[] = {"duplicates", "social",
                                           "friend_column"}; /* an algorithm's own all the same */
+    static const char *const training[] = {"crosses", "propensity_exponent", "propensity_clip"}; /* common ones */
 
     for (int i = 0; i < LTPG_SCORINGS; i++)
         if (strcmp(name, ltpg_scoring_names[i]) == 0)
             return true;
-    if (strcmp(name, "crosses") == 0)
-        return true;
+    for (size_t i = 0; i < lengthof(training); i++)
+        if (strcmp(name, training[i]) == 0)
+            return true;
     for (size_t i = 0; i < lengthof(reading); i++)
         if (strcmp(name, reading[i]) == 0)
             return false;

@@ -11,6 +11,7 @@
 
 #include "bases.h"
 #include "portability/instr_time.h"
+#include "propensity.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 
@@ -55,6 +56,7 @@ static lt_status train(ltpg_run *run, const ltpg_candidate *c, bool measured, lt
                        lt_dataset *data, lt_fit *fit)
 {
     lt_measuring measuring = {.bundle = bundle, .data = data, .options = &c->options};
+    lt_dataset weighed;
 
     *bundle = run->bundle;
     *data = run->dataset;
@@ -64,7 +66,9 @@ static lt_status train(ltpg_run *run, const ltpg_candidate *c, bool measured, lt
     data->measure = lt_measure_epoch;
     data->measure_context = &measuring;
     ltpg_progress_phase(run->progress, "training");
-    LT_TRY(c->algorithm->train(env, data, &c->options, &bundle->model, fit));
+    LT_TRY(lt_propensity_apply(env, data, c->algorithm, &c->options, &weighed));
+    LT_TRY(c->algorithm->train(env, &weighed, &c->options, &bundle->model, fit));
+    lt_propensity_free(env, data, &weighed);
     data->measure = NULL; /* its context ends here */
     return LT_OK;
 }

@@ -143,7 +143,8 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
     int64_t longest[2];
     lt_random rng;
 
-    LT_TRY(lt_factors_add(env, model, &data->seen, k, job->ratings, job->ratings, &job->fold, &job->out));
+    LT_TRY(
+        lt_factors_add(env, model, lt_dataset_histories(data), k, job->ratings, job->ratings, &job->fold, &job->out));
     LT_TRY(lt_pairs_transpose(env, &data->seen, &job->of_items));
     longest[0] = longest_row(&data->seen);
     longest[1] = longest_row(&job->of_items);
@@ -240,6 +241,7 @@ const lt_algorithm lt_als = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .train = als_train,

@@ -228,7 +228,7 @@ static lt_status find_scale(lt_env *env, const lt_dataset *data, const lt_model 
         lt_subject s = {.user = -1};
 
         LT_TRY(lt_poll(env));
-        lt_subject_take_history(&s, &data->seen, u);
+        lt_subject_take_history(&s, lt_dataset_histories(data), u);
         LT_TRY(lt_factors_user(env, &scorer, &s, x));
         for (int32_t j = 0; j < f.k; j++) {
             cross += (double)x[j] * f.user[(int64_t)u * f.k + j];
@@ -277,7 +277,7 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
                       .frequency = 1,
                       .items = items,
                       .scale = 1};
-    LT_TRY(lt_factors_add(env, model, &data->seen, k, false, lt_option_bool(o, "item_bias"), fold, out));
+    LT_TRY(lt_factors_add(env, model, lt_dataset_histories(data), k, false, lt_option_bool(o, "item_bias"), fold, out));
     job->bias = out->item_bias;
     LT_TRY(weigh_pairs(env, job));
     LT_TRY(lt_sampler_init(env, &job->sampler, items, data->item_count, lt_option_float(o, "negative_exponent")));

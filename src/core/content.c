@@ -139,6 +139,10 @@ static lt_status take_base(lt_env *env, const lt_dataset *data, const lt_options
     int64_t length;
     bool any = false;
 
+    if (data->histories != NULL) {
+        lt_fail(env, LT_INVALID, "option \"propensity_exponent\" does nothing with option \"base\"");
+        return lt_fail_hint(env, "Train model \"%s\" with it.", name);
+    }
     if (algorithm != &lt_als && algorithm != &lt_ease) {
         lt_fail(env, LT_INVALID, "model \"%s\" is of algorithm \"%s\", which has no vectors to learn from features",
                 name, algorithm->name);
@@ -414,6 +418,7 @@ const lt_algorithm lt_content = {
     .recommender = true,
     .uses_history = true,
     .item_features_only = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

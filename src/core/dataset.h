@@ -106,6 +106,9 @@ typedef struct lt_dataset {
      * weights (NULL without weights), if REAL its latest label; time: its latest (NULL without a time column).
      */
     lt_pairs seen;
+    /* seen with the weights as they were read, where training has others (propensity.h): what users are served from.
+     * NULL: seen. */
+    const lt_pairs *histories;
     lt_pairs had;    /* the same without what another source added: what is known of users when they are served */
     lt_pairs social; /* U x U: edges between users and their weights; rows = 0: none were given */
     const lt_dictionary *user_ids, *item_ids; /* of a recommender */
@@ -119,6 +122,12 @@ typedef struct lt_dataset {
 } lt_dataset;
 
 lt_inputs lt_dataset_inputs(const lt_dataset *d);
+
+/* The histories that users of training come with when they are served, of all sources. */
+static inline const lt_pairs *lt_dataset_histories(const lt_dataset *d)
+{
+    return d->histories != NULL ? d->histories : &d->seen;
+}
 
 /*
  * Negative sampling for implicit feedback. For each positive, `per_positive` items drawn with probability proportional

@@ -248,6 +248,7 @@ const lt_algorithm lt_ease = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

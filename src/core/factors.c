@@ -149,7 +149,7 @@ void lt_factors_set_fold(lt_model *m, const lt_fold *fold)
     put_fold(lt_model_array(m, "fold_in")->d, fold);
 }
 
-lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *seen, int32_t k, bool user_bias, bool item_bias,
+lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *histories, int32_t k, bool user_bias, bool item_bias,
                          const lt_fold *fold, lt_factors_out *out)
 {
     int32_t users = m->design.users, items = m->design.items, *history;
@@ -168,7 +168,7 @@ lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *seen, int32_t
     for (int32_t u = 0; u < users; u++) {
         lt_subject s = {.user = u};
 
-        lt_subject_take_history(&s, seen, u);
+        lt_subject_take_history(&s, histories, u);
         history[u] = hash_history(s.n_history, s.history, s.history_weight);
     }
     return LT_OK;

@@ -43,11 +43,11 @@ typedef struct lt_factors {
 lt_factors lt_factors_of(const lt_model *m);
 
 /* The arrays to fill, zeroed but for history and fold_in. *user_bias and *item_bias are made where the pointer to them
- * is not NULL. model->design is set before. */
+ * is not NULL. model->design is set before. histories: as users are served from them (lt_dataset_histories). */
 typedef struct lt_factors_out {
     float *user, *item, *user_bias, *item_bias;
 } lt_factors_out;
-lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *seen, int32_t k, bool user_bias, bool item_bias,
+lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *histories, int32_t k, bool user_bias, bool item_bias,
                          const lt_fold *fold, lt_factors_out *out);
 /* The same settings written anew, for what is only known after training. */
 void lt_factors_set_fold(lt_model *m, const lt_fold *fold);

@@ -26,6 +26,10 @@ static lt_status item_knn_train(lt_env *env, const lt_dataset *data, const lt_op
     const lt_pairs *seen = &data->seen;
     double *norm;
 
+    if (data->histories != NULL && lt_option_float(o, "shrinkage") == 0) {
+        lt_fail(env, LT_INVALID, "option \"propensity_exponent\" does nothing with shrinkage 0");
+        return lt_fail_hint(env, "A cosine is the same whatever an item weighs. Raise shrinkage.");
+    }
     model->link = LT_LINK_IDENTITY;
     model->design = data->design;
     LT_TRY(lt_alloc(env, &norm, (size_t)seen->cols, sizeof *norm, "the items' norms"));
@@ -46,6 +50,7 @@ const lt_algorithm lt_item_knn = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -380,6 +380,7 @@ const lt_algorithm lt_logistic = {
     .help = "logistic regression: a linear model of the log-odds, with standard errors",
     .supervised = true,
     .recommender = true,
+    .weights = LT_WEIGHTS_OF_EXAMPLES,
     .options = options,
     .n_options = sizeof options / sizeof options[0],
     .train = logistic_train,

@@ -409,6 +409,7 @@ const lt_algorithm lt_markov = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_EXAMPLES,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

@@ -560,6 +560,7 @@ const lt_algorithm lt_mlp = {
     .help = "multi-layer perceptron on features and learned embeddings of users and items",
     .supervised = true,
     .recommender = true,
+    .weights = LT_WEIGHTS_OF_EXAMPLES,
     .options = lt_mlp_options,
     .n_options = LT_MLP_OPTIONS,
     .train = mlp_train,

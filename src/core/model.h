@@ -14,6 +14,13 @@
 
 struct lt_bundle;
 
+/* Which weights of the dataset a training reads. */
+typedef enum lt_weights {
+    LT_WEIGHTS_NONE,
+    LT_WEIGHTS_OF_PAIRS,    /* seen's values; of ratings these are the ratings */
+    LT_WEIGHTS_OF_EXAMPLES, /* train's */
+} lt_weights;
+
 typedef enum lt_link {
     LT_LINK_IDENTITY, /* squared and Huber loss */
     LT_LINK_LOGISTIC, /* probability */
@@ -97,6 +104,7 @@ typedef struct lt_algorithm {
     bool same_for_all;       /* margins depend on no user: also somebody of whom nothing is known is scored */
     bool no_features;        /* columns without a role, of users and of items are not read */
     bool item_features_only; /* of them those of items alone are */
+    lt_weights weights;
     bool ranks_only; /* margins order items and predict no label: there is no predict, validation is by ranking */
     const lt_option *options;
     int n_options;

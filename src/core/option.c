@@ -66,6 +66,11 @@ const lt_option lt_common_options[] = {
      "how several rows of one user and item are combined; auto: sum for implicit feedback, keep otherwise"},
     {"standardize", LT_OPT_BOOL, "true", 0, 0, NULL,
      "whether numbers are scaled to mean 0 and standard deviation 1 before training"},
+    {"propensity_exponent", LT_OPT_FLOAT, "0", 0, 2, NULL,
+     "training weighs positives by the inverse of their item's popularity to this power, as if popular items had not "
+     "been seen more for being popular; 0: all alike; 0.25 and 0.5 are the first to try"},
+    {"propensity_clip", LT_OPT_FLOAT, "10", 1, 1e9, NULL,
+     "the largest weight that propensity_exponent gives, beside a mean of 1"},
     {"popularity_exponent", LT_OPT_FLOAT, "0", 0, 10, NULL,
      "scores are divided by the item's popularity to this power when ranking; small ones such as "
      "0.15 are the first to try"},

@@ -164,6 +164,7 @@ const lt_algorithm lt_popular = {
     .recommender = true,
     .same_for_all = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_EXAMPLES,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],

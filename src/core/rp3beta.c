@@ -103,6 +103,7 @@ const lt_algorithm lt_rp3beta = {
     .recommender = true,
     .uses_history = true,
     .no_features = true,
+    .weights = LT_WEIGHTS_OF_PAIRS,
     .ranks_only = true,
     .options = options,
     .n_options = sizeof options / sizeof options[0],
