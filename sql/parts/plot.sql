@@ -57,3 +57,10 @@ RETURNS text
 AS 'MODULE_PATHNAME', 'longtail_plot_tradeoff' LANGUAGE C STABLE PARALLEL UNSAFE;
 COMMENT ON FUNCTION longtail.plot_tradeoff(text, regclass, integer, text, float8[], jsonb) IS
 'What each strength of a method gains for the tail and costs in accuracy, as a picture (SVG) of what tradeoff returns. It marks the strength that shows most of the tail within 2 % of the plain NDCG; option ndcg_budget is another share. Other options are those of tradeoff.';
+
+CREATE FUNCTION longtail.plot_long_tail(model text, k integer DEFAULT 10, method text DEFAULT NULL,
+    strength float8 DEFAULT NULL, options jsonb DEFAULT '{}')
+RETURNS text
+AS 'MODULE_PATHNAME', 'longtail_plot_long_tail' LANGUAGE C STABLE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.plot_long_tail(text, integer, text, float8, jsonb) IS
+'The long tail as a picture (SVG): interactions by popularity, and whom lists of k show, plain and by a method (NULL: the model''s own). It asks 2,000 users, spread evenly; option users says how many, 0 all. Other options are those of the method, and seed.';

@@ -72,7 +72,9 @@ char *ltpg_figure_text(double value)
 
 char *ltpg_share_text(double share)
 {
-    return number_text(share, true);
+    if (!(share >= 0.00995))
+        return number_text(share, true);
+    return psprintf(share >= 0.0995 ? "%.0f\xC2\xA0%%" : "%.2g\xC2\xA0%%", share * 100);
 }
 
 Datum ltpg_plot(lt_env *env, const lt_chart *chart)

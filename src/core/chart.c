@@ -94,7 +94,7 @@ static lt_status make_ticks(lt_env *env, const lt_axis *axis, range r, double pi
         if (!lt_axis_shows(axis, r.min) || !lt_axis_shows(axis, r.max) || r.min >= r.max)
             return lt_fail(env, LT_INVALID, "an axis from %g to %g is none", r.min, r.max);
     }
-    lt_ticks_make(axis, r.min, r.max, (int)fmax(2, pixels / each), out);
+    lt_ticks_make(axis, r.min, r.max, (int)fmin(fmax(2, pixels / each), 8), out);
     return LT_OK;
 }
 
@@ -374,7 +374,7 @@ lt_status lt_chart_svg(lt_env *env, const lt_chart *chart, lt_markup *m)
         snprintf(p->clip, sizeof p->clip, "lt-%08x-%d", id, i);
         LT_TRY(find_ranges(env, panel, &rx, &ry));
         LT_TRY(make_ticks(env, &panel->x, rx, width - 80, 80, &p->x));
-        LT_TRY(make_ticks(env, &panel->y, ry, panel->height > 0 ? panel->height : width - 80, 60, &p->y));
+        LT_TRY(make_ticks(env, &panel->y, ry, panel->height > 0 ? panel->height : width - 80, 50, &p->y));
         for (int t = 0; t < p->y.n; t++)
             left = fmax(left, SIDE + lt_text_width(p->y.label[t], 12) + 8);
     }

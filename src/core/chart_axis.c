@@ -55,7 +55,7 @@ static void end_percent(char out[LT_NUMBER_SIZE], bool percent)
 void lt_number_text(double value, bool percent, char out[LT_NUMBER_SIZE])
 {
     double v = percent ? value * 100 : value, size = fabs(v);
-    int u = unit_of(size);
+    int u = unit_of(size * 1.0005); /* 999,600 is 1M, not 1000k */
 
     if (!isfinite(v))
         snprintf(out, LT_NUMBER_SIZE, "%s", isnan(v) ? "\xE2\x80\x93" : v > 0 ? "\xE2\x88\x9E" : "-\xE2\x88\x9E");
@@ -171,7 +171,7 @@ static void make_log(const lt_axis *axis, int want, lt_ticks *out)
     }
     first = (int)floor(log10(out->min) + 1e-9);
     last = (int)floor(log10(out->max) + 1e-9);
-    apart = (last - first + want) / want;
+    apart = (last - first) / (2 * want) + 1; /* their labels are short */
     finer = last - first <= 2 ? 3 : 1;
     for (int e = first; e <= last; e++)
         for (int i = 0; i < finer; i++) {
