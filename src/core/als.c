@@ -251,5 +251,6 @@ const lt_algorithm lt_als = {
     .score = lt_factors_score,
     .explain_history = lt_factors_explain,
     .similar = lt_factors_similar,
+    .item_vectors = lt_factors_item_vectors,
     .extend = lt_factors_extend,
 };

@@ -422,6 +422,26 @@ static lt_status similar(lt_env *env, const lt_scorer *scorer, int32_t item, flo
     return status;
 }
 
+/* Those of the first model that has any; an item it does not know has zeros. */
+static lt_status item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out)
+{
+    const state *s = scorer->state;
+    int32_t *theirs;
+
+    *out = (lt_table){.n = n};
+    LT_TRY(lt_alloc(env, &theirs, (size_t)n, sizeof *theirs, "the items' vectors"));
+    for (int p = 0; p < PARTS && out->dense + out->sparse == 0; p++) {
+        const lt_recommender *r = &s->part[p].r;
+
+        for (int64_t i = 0; i < n; i++)
+            theirs[i] = items[i] < 0 ? -1 : s->part[p].item[items[i]];
+        if (r->bundle->model.algorithm->item_vectors != NULL)
+            LT_TRY(r->bundle->model.algorithm->item_vectors(env, &r->scorer, theirs, n, out));
+    }
+    lt_free(env, theirs);
+    return LT_OK;
+}
+
 /* The models inside do not know whoever is new. */
 static lt_status extend(lt_env *env, lt_model *m, const lt_design *grown)
 {
@@ -456,5 +476,6 @@ const lt_algorithm lt_blend = {
     .score = score,
     .explain_history = explain_history,
     .similar = similar,
+    .item_vectors = item_vectors,
     .extend = extend,
 };

@@ -412,6 +412,11 @@ static lt_status similar(lt_env *env, const lt_scorer *scorer, int32_t item, flo
     return LT_OK;
 }
 
+static lt_status item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out)
+{
+    return lt_factors_item_vectors(env, &((const state *)scorer->state)->scorer, items, n, out);
+}
+
 const lt_algorithm lt_content = {
     .name = "content",
     .help = "items by their features in the space of an als or ease model, so that new ones find their buyers",
@@ -428,5 +433,6 @@ const lt_algorithm lt_content = {
     .score = score,
     .explain_history = explain_history,
     .similar = similar,
+    .item_vectors = item_vectors,
     .extend = extend,
 };

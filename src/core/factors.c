@@ -478,3 +478,10 @@ lt_status lt_factors_similar(lt_env *env, const lt_scorer *scorer, int32_t item,
     }
     return LT_OK;
 }
+
+lt_status lt_factors_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out)
+{
+    lt_factors f = lt_factors_of(scorer->model);
+
+    return lt_table_pick(env, &(lt_table){.n = f.items, .dense = f.k, .x = (float *)f.item}, items, n, out);
+}

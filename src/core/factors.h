@@ -93,6 +93,8 @@ lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subjec
 lt_status lt_factors_explain(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,
                              double *contribution);
 lt_status lt_factors_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
+/* The items' vectors, biases left out. */
+lt_status lt_factors_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out);
 lt_status lt_factors_extend(lt_env *env, lt_model *m, const lt_design *grown);
 
 #endif

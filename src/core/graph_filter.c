@@ -54,5 +54,6 @@ const lt_algorithm lt_graph_filter = {
     .score = lt_neighbors_score,
     .explain_history = lt_neighbors_explain_history,
     .similar = lt_neighbors_similar,
+    .item_vectors = lt_neighbors_item_vectors,
     .extend = lt_neighbors_extend,
 };

@@ -419,5 +419,6 @@ const lt_algorithm lt_markov = {
     .score = markov_score,
     .explain_history = markov_explain_history,
     .similar = lt_neighbors_similar,
+    .item_vectors = lt_neighbors_item_vectors,
     .extend = lt_neighbors_extend,
 };

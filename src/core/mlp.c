@@ -570,5 +570,6 @@ const lt_algorithm lt_mlp = {
     .score = lt_mlp_score,
     .explain = lt_mlp_explain,
     .similar = lt_mlp_similar,
+    .item_vectors = lt_mlp_item_vectors,
     .extend = lt_mlp_extend,
 };

@@ -151,5 +151,6 @@ lt_status lt_mlp_score(lt_env *env, const lt_scorer *scorer, const lt_subject *s
 lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *one,
                          double *contribution);
 lt_status lt_mlp_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
+lt_status lt_mlp_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out);
 
 #endif

@@ -445,3 +445,64 @@ lt_status lt_mlp_similar(lt_env *env, const lt_scorer *scorer, int32_t item, flo
     lt_free(env, room);
     return LT_OK;
 }
+
+/* ---- vectors ---- */
+
+static double length_of(const lt_table *t, int64_t row)
+{
+    double squares = 0;
+
+    for (int64_t j = row * t->dense; j < (row + 1) * t->dense; j++)
+        squares += (double)t->x[j] * t->x[j];
+    for (int64_t k = t->sparse > 0 ? t->start[row] : 0; t->sparse > 0 && k < t->start[row + 1]; k++)
+        squares += (double)t->val[k] * t->val[k];
+    return sqrt(squares);
+}
+
+/* `from`'s row, made of length 1, as columns first, first + 1, ... of row i of `out`, and its sparse entries behind. */
+static void put_row(const lt_table *from, int32_t item, int32_t first, lt_table *out, int64_t i)
+{
+    double length = length_of(from, item);
+    float scale = length > 0 ? (float)(1 / length) : 0;
+
+    for (int32_t j = 0; j < from->dense; j++)
+        out->x[i * out->dense + first + j] = scale * from->x[(int64_t)item * from->dense + j];
+    for (int64_t k = from->sparse > 0 ? from->start[item] : 0; from->sparse > 0 && k < from->start[item + 1]; k++) {
+        out->col[out->start[i + 1]] = from->col[k];
+        out->val[out->start[i + 1]++] = scale * from->val[k];
+    }
+}
+
+/* Embedding, factors and features side by side, each of length 1: the cosine is the mean of what lt_mlp_similar adds.
+ */
+lt_status lt_mlp_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out)
+{
+    const lt_network *net = &((const lt_mlp_scorer *)scorer->state)->net;
+    const lt_table part[3] = {{.n = net->items, .dense = net->embedding, .x = net->item},
+                              {.n = net->items, .dense = net->factors, .x = net->item_factors},
+                              *scorer->item};
+    int64_t entries = 0;
+
+    *out = (lt_table){.n = n};
+    if (net->embedding + net->factors == 0)
+        return LT_OK;
+    out->dense = net->embedding + net->factors + part[2].dense;
+    out->sparse = part[2].sparse;
+    for (int64_t i = 0; i < n && out->sparse > 0; i++)
+        entries += items[i] < 0 || items[i] >= part[2].n ? 0 : part[2].start[items[i] + 1] - part[2].start[items[i]];
+    LT_TRY(lt_alloc(env, &out->x, (size_t)n * (size_t)out->dense, sizeof *out->x, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->start, (size_t)n + 1, sizeof *out->start, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->col, (size_t)entries, sizeof *out->col, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->val, (size_t)entries, sizeof *out->val, "the items' vectors"));
+    for (int64_t i = 0; i < n; i++) {
+        int32_t first = 0;
+
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
+        out->start[i + 1] = out->start[i];
+        for (int p = 0; p < 3; first += part[p++].dense)
+            if (items[i] >= 0 && items[i] < part[p].n)
+                put_row(&part[p], items[i], first, out, i);
+    }
+    return LT_OK;
+}

@@ -141,8 +141,8 @@ typedef struct lt_algorithm {
      * by the cosine of the items' encoded features. */
     lt_status (*similar)(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
     /*
-     * What says how alike items[0..n) are: the cosine of the rows of `out`, which it fills, n of them. NULL: of the
-     * items' encoded features.
+     * What says how alike items[0..n) are: the cosine of the rows of `out`, which it fills, n of them; a number below 0
+     * gives a row of zeros. NULL, or no columns (this model has learned none): of the items' encoded features.
      */
     lt_status (*item_vectors)(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out);
     /*

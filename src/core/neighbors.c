@@ -452,3 +452,73 @@ lt_status lt_neighbors_similar(lt_env *env, const lt_scorer *scorer, int32_t ite
 
     return lt_neighbors_score(env, scorer, &alone, NULL, w->items, score);
 }
+
+/* ---- vectors ---- */
+
+static float largest(const float *weight, int64_t n)
+{
+    float most = 0;
+
+    for (int64_t k = 0; k < n; k++)
+        most = fabsf(weight[k]) > most ? fabsf(weight[k]) : most;
+    return most;
+}
+
+static lt_status dense_rows(lt_env *env, const weights *w, const int32_t *items, int64_t n, lt_table *out)
+{
+    const lt_table whole = {.n = w->items, .dense = w->items, .x = (float *)w->weight};
+
+    LT_TRY(lt_table_pick(env, &whole, items, n, out));
+    for (int64_t i = 0; i < n; i++)
+        if (known(w, items[i]))
+            out->x[i * w->items + items[i]] = largest(out->x + i * w->items, w->items);
+    return LT_OK;
+}
+
+/* Row `item` to col and val, its diagonal in its place; returns how many entries. */
+static int64_t sparse_row(const weights *w, int32_t item, int32_t *col, float *val)
+{
+    float diagonal = largest(w->weight + w->start[item], w->start[item + 1] - w->start[item]);
+    int32_t k = w->start[item];
+    int64_t n = 0;
+
+    for (; k < w->start[item + 1] && w->item[k] < item; k++) {
+        col[n] = w->item[k];
+        val[n++] = w->weight[k];
+    }
+    if (diagonal > 0) {
+        col[n] = item;
+        val[n++] = diagonal;
+    }
+    for (; k < w->start[item + 1]; k++) {
+        if (w->item[k] == item)
+            continue;
+        col[n] = w->item[k];
+        val[n++] = w->weight[k];
+    }
+    return n;
+}
+
+lt_status lt_neighbors_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n,
+                                    lt_table *out)
+{
+    const weights *w = scorer->state;
+    size_t room = 0;
+
+    if (w->start == NULL)
+        return dense_rows(env, w, items, n, out);
+    for (int64_t i = 0; i < n; i++)
+        room += known(w, items[i]) ? (size_t)(w->start[items[i] + 1] - w->start[items[i]]) + 1 : 0;
+    *out = (lt_table){.n = n, .sparse = w->items};
+    LT_TRY(lt_alloc(env, &out->start, (size_t)n + 1, sizeof *out->start, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->col, room, sizeof *out->col, "the items' vectors"));
+    LT_TRY(lt_alloc(env, &out->val, room, sizeof *out->val, "the items' vectors"));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t at = out->start[i];
+
+        if (i % 4096 == 0)
+            LT_TRY(lt_poll(env));
+        out->start[i + 1] = at + (known(w, items[i]) ? sparse_row(w, items[i], out->col + at, out->val + at) : 0);
+    }
+    return LT_OK;
+}

@@ -25,6 +25,12 @@ lt_status lt_neighbors_explain_history(lt_env *env, const lt_scorer *scorer, con
                                        double *contribution);
 /* The margins of a history of that one item: W's row. */
 lt_status lt_neighbors_similar(lt_env *env, const lt_scorer *scorer, int32_t item, float *score);
+/*
+ * Rows of W, with the largest magnitude of a row put on the diagonal, so that two items that point at each other are
+ * alike, and not only those that point at the same others.  Dense where every weight is kept.
+ */
+lt_status lt_neighbors_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n,
+                                    lt_table *out);
 /* New items have no weights from or to them. */
 lt_status lt_neighbors_extend(lt_env *env, lt_model *model, const lt_design *grown);
 

@@ -113,5 +113,6 @@ const lt_algorithm lt_rp3beta = {
     .score = rp3beta_score,
     .explain_history = rp3beta_explain_history,
     .similar = lt_neighbors_similar,
+    .item_vectors = lt_neighbors_item_vectors,
     .extend = lt_neighbors_extend,
 };

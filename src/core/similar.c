@@ -29,50 +29,26 @@ static lt_status cosines(lt_env *env, const lt_table *t, int32_t item, float *sc
     return LT_OK;
 }
 
-/* Rows items[0..n) of a table; a number below 0 gives a row of zeros. */
-static lt_status pick_rows(lt_env *env, const lt_table *t, const int32_t *items, int64_t n, lt_table *out)
-{
-    int64_t entries = 0;
-
-    *out = (lt_table){.n = n, .dense = t->dense, .sparse = t->sparse};
-    for (int64_t i = 0; i < n && t->sparse > 0; i++)
-        entries += items[i] < 0 ? 0 : t->start[items[i] + 1] - t->start[items[i]];
-    LT_TRY(lt_alloc(env, &out->x, (size_t)n * (size_t)t->dense, sizeof *out->x, "the items' vectors"));
-    for (int64_t i = 0; i < n && t->dense > 0; i++)
-        if (items[i] >= 0)
-            memcpy(out->x + i * t->dense, t->x + (int64_t)items[i] * t->dense, (size_t)t->dense * sizeof *out->x);
-    if (t->sparse == 0)
-        return LT_OK;
-    LT_TRY(lt_alloc(env, &out->start, (size_t)n + 1, sizeof *out->start, "the items' vectors"));
-    LT_TRY(lt_alloc(env, &out->col, (size_t)entries, sizeof *out->col, "the items' vectors"));
-    LT_TRY(lt_alloc(env, &out->val, (size_t)entries, sizeof *out->val, "the items' vectors"));
-    for (int64_t i = 0; i < n; i++) {
-        int64_t from = items[i] < 0 ? 0 : t->start[items[i]];
-        int64_t length = items[i] < 0 ? 0 : t->start[items[i] + 1] - from;
-
-        memcpy(out->col + out->start[i], t->col + from, (size_t)length * sizeof *out->col);
-        memcpy(out->val + out->start[i], t->val + from, (size_t)length * sizeof *out->val);
-        out->start[i + 1] = out->start[i] + length;
-    }
-    return LT_OK;
-}
-
 lt_status lt_item_vectors(lt_env *env, const lt_recommender *r, lt_vectors_by by, const int32_t *items, int64_t n,
                           lt_table *out)
 {
     const lt_algorithm *algorithm = r->bundle->model.algorithm;
     const lt_table *features = &r->bundle->item;
 
-    if (by != LT_VECTORS_FEATURES && algorithm->item_vectors != NULL)
-        return algorithm->item_vectors(env, &r->scorer, items, n, out);
+    if (by != LT_VECTORS_FEATURES && algorithm->item_vectors != NULL) {
+        LT_TRY(algorithm->item_vectors(env, &r->scorer, items, n, out));
+        if (out->dense + out->sparse > 0)
+            return LT_OK;
+    }
     if (by != LT_VECTORS_MODEL && features->dense + features->sparse > 0)
-        return pick_rows(env, features, items, n, out);
+        return lt_table_pick(env, features, items, n, out);
     lt_fail(env, LT_UNSUPPORTED,
             by == LT_VECTORS_FEATURES ? "a model of \"%s\" has no features of items"
                                       : "algorithm \"%s\" has no vectors that say how alike items are",
             algorithm->name);
-    return lt_fail_hint(env, "Name a relation of (item, item, similarity) in option \"similarity\", or use a model that "
-                             "has %s.",
+    return lt_fail_hint(env,
+                        "Name a relation of (item, item, similarity) in option \"similarity\", or use a model that "
+                        "has %s.",
                         by == LT_VECTORS_MODEL ? "them, such as als" : "item_features");
 }
 

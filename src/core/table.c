@@ -65,6 +65,35 @@ lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2])
     return one;
 }
 
+lt_status lt_table_pick(lt_env *env, const lt_table *t, const int32_t *rows, int64_t n, lt_table *out)
+{
+    int64_t entries = 0;
+
+    *out = (lt_table){.n = n, .dense = t->dense, .sparse = t->sparse};
+    for (int64_t i = 0; i < n && t->sparse > 0; i++)
+        entries += rows[i] < 0 ? 0 : t->start[rows[i] + 1] - t->start[rows[i]];
+    LT_TRY(lt_alloc(env, &out->x, (size_t)n * (size_t)t->dense, sizeof *out->x, "the picked rows"));
+    for (int64_t i = 0; i < n && t->dense > 0; i++)
+        if (rows[i] >= 0)
+            memcpy(out->x + i * t->dense, t->x + (int64_t)rows[i] * t->dense, (size_t)t->dense * sizeof *out->x);
+    if (t->sparse == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &out->start, (size_t)n + 1, sizeof *out->start, "the picked rows"));
+    LT_TRY(lt_alloc(env, &out->col, (size_t)entries, sizeof *out->col, "the picked rows"));
+    LT_TRY(lt_alloc(env, &out->val, (size_t)entries, sizeof *out->val, "the picked rows"));
+    for (int64_t i = 0; i < n; i++) {
+        int64_t from = rows[i] < 0 ? 0 : t->start[rows[i]];
+        int64_t length = rows[i] < 0 ? 0 : t->start[rows[i] + 1] - from;
+
+        out->start[i + 1] = out->start[i] + length;
+        if (length == 0)
+            continue;
+        memcpy(out->col + out->start[i], t->col + from, (size_t)length * sizeof *out->col);
+        memcpy(out->val + out->start[i], t->val + from, (size_t)length * sizeof *out->val);
+    }
+    return LT_OK;
+}
+
 void lt_table_write(lt_writer *w, const lt_table *t)
 {
     int64_t entries = t->sparse > 0 && t->start != NULL ? t->start[t->n] : 0;

@@ -32,6 +32,9 @@ lt_table_builder lt_table_reopen(const lt_table *t);
 /* Row `row` of t as a table of one, which points into t and start. */
 lt_table lt_table_row(const lt_table *t, int64_t row, int64_t start[2]);
 
+/* Rows rows[0..n) of t in memory of their own; a number below 0 gives a row of zeros. */
+lt_status lt_table_pick(lt_env *env, const lt_table *t, const int32_t *rows, int64_t n, lt_table *out);
+
 void lt_table_write(lt_writer *w, const lt_table *t);
 /* Checks everything: starts ascend, columns in range and ascending within a row, values finite. */
 lt_status lt_table_read(lt_reader *r, lt_table *t);

@@ -4,8 +4,8 @@
 #ifndef LT_TEST_FACTORS_DATA_H
 #define LT_TEST_FACTORS_DATA_H
 
+#include "alike.h"
 #include "factors.h"
-#include "tap.h"
 
 extern const lt_algorithm lt_als, lt_bpr;
 

@@ -4,8 +4,7 @@
 #ifndef LT_MLP_DATA_H
 #define LT_MLP_DATA_H
 
-#include "model.h"
-#include "tap.h"
+#include "alike.h"
 
 extern const lt_algorithm lt_mlp;
 

@@ -5,8 +5,7 @@
 #ifndef LT_TEST_NEIGHBORS_DATA_H
 #define LT_TEST_NEIGHBORS_DATA_H
 
-#include "model.h"
-#include "tap.h"
+#include "alike.h"
 
 #define USERS 40
 #define ITEMS 17
@@ -101,6 +100,8 @@ static matrix weights_in(const lt_model *m)
 static void prune(matrix *w, int most, bool by_magnitude) __attribute__((unused));
 static double difference(const matrix *a, const matrix *b) __attribute__((unused));
 static int entries(const matrix *w) __attribute__((unused));
+static double apart_from_rows(lt_env *env, const lt_scorer *scorer, const matrix *w, const char *what)
+    __attribute__((unused));
 static void check_serving(lt_env *env, const lt_model *m, const interactions *s, double (*strength)[ITEMS],
                           const char *what) __attribute__((unused));
 static void check_cancel(lt_env *env, const lt_algorithm *algorithm, const lt_dataset *data) __attribute__((unused));
@@ -153,6 +154,30 @@ static int entries(const matrix *w)
     return n;
 }
 
+/* The vectors' cosines against those of W's rows with their largest magnitude on the diagonal. */
+static double apart_from_rows(lt_env *env, const lt_scorer *scorer, const matrix *w, const char *what)
+{
+    const float *cosine = cosines_of(env, scorer, ITEMS, what);
+    matrix v = *w;
+    double worst = 0;
+
+    for (int i = 0; i < ITEMS; i++)
+        for (int j = 0; j < ITEMS; j++)
+            v.at[i][i] = fmax(v.at[i][i], fabs(w->at[i][j]));
+    for (int i = 0; i < ITEMS; i++)
+        for (int j = 0; j < ITEMS; j++) {
+            double ab = 0, aa = 0, bb = 0;
+
+            for (int c = 0; c < ITEMS; c++) {
+                ab += v.at[i][c] * v.at[j][c];
+                aa += v.at[i][c] * v.at[i][c];
+                bb += v.at[j][c] * v.at[j][c];
+            }
+            worst = fmax(worst, fabs(cosine[i * ITEMS + j] - (aa * bb > 0 ? ab / sqrt(aa * bb) : 0)));
+        }
+    return worst;
+}
+
 /*
  * Every user's margins against strength * W summed in the open, contributions against the margins, and W's row against
  * similar.  strength (U x I) is what the algorithm makes of a history.
@@ -193,6 +218,7 @@ static void check_serving(lt_env *env, const lt_model *m, const interactions *s,
             unlike = fmax(unlike, fabs(margin[j] - w.at[i][j]));
     }
     ok(unlike == 0, "%s: similar is a row of the weights", what);
+    near(apart_from_rows(env, &scorer, &w, what), 0, 1e-6, "%s: vectors are rows with their largest added", what);
 }
 
 /* Cancelled at each of its polls, training says so. */

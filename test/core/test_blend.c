@@ -1,6 +1,7 @@
 /*
  * test_blend.c: two models as one, against the definitions; and models that grow by newcomers.
  */
+#include "alike.h"
 #include "recommend_data.h"
 
 #include <string.h>
@@ -176,6 +177,35 @@ static void test_learning(void)
     test_env_drop(env);
 }
 
+/* ---- vectors ---- */
+
+/* Those of the first model that has any, in the blend's own numbers. */
+static void test_vectors(void)
+{
+    lt_env *env = test_env();
+    event *v = random_events(env, 700, USERS, ITEMS, 5), *fewer = random_events(env, 150, USERS, ITEMS / 2, 5);
+    trained *popular = train_on(env, &lt_popular, PAIRS, v, 700, NULL);
+    trained *als = train_on(env, &lt_als, PAIRS, fewer, 150, OPTIONS("factors", "4"));
+    trained *ease = train_on(env, &lt_ease, PAIRS, v, 700, NULL);
+    trained *first = blend_of(env, popular, als, v, 700, OPTIONS("weight", "0.5"));
+    trained *second = blend_of(env, als, ease, v, 700, OPTIONS("weight", "0.5"));
+    int32_t n = first->bundle.items.n, m = als->bundle.items.n, known = 0, wrong = 0;
+    float *blended = cosines_of(env, &first->r.scorer, n, "popularity and als");
+    float *both = cosines_of(env, &second->r.scorer, n, "als and ease");
+    float *own = cosines_of(env, &als->r.scorer, m, "als");
+    const int32_t *theirs = lt_model_array(&first->bundle.model, "items 1")->i;
+
+    for (int32_t i = 0; i < n; i++)
+        for (int32_t j = 0; j < n; j++) {
+            float want = theirs[i] < 0 || theirs[j] < 0 ? 0 : own[theirs[i] * m + theirs[j]];
+
+            known += theirs[i] >= 0;
+            wrong += fabsf(blended[i * n + j] - want) > 1e-6f || both[i * n + j] != blended[i * n + j];
+        }
+    ok(wrong == 0 && known > 0 && known < n * n, "of a blend: als's, where als knows both (%d wrong)", wrong);
+    test_env_drop(env);
+}
+
 /* ---- newcomers ---- */
 
 /* Two users and three items more; what was there scores as before. shifted: but for what is the same for all items. */
@@ -233,6 +263,11 @@ static void growing_case(lt_env *env, const lt_algorithm *algorithm, int what, c
         fine(env, algorithm->similar(env, &t->r.scorer, new_item, stranger));
         ok(isfinite(stranger[0]) && isfinite(stranger[items + 2]), "%s: what is similar to it", algorithm->name);
     }
+    if (algorithm->item_vectors != NULL) {
+        float *cosine = cosines_of(env, &t->r.scorer, items + 3, algorithm->name);
+
+        ok(isfinite(cosine[(int64_t)new_item * (items + 3)]), "%s: and its vector", algorithm->name);
+    }
     if (what & SIDES) /* item 4 and the newcomer made like it, were it not for what was learned of the item itself */
         ok(fabs(after[items] - after[items + 1]) > 1e-6, "%s tells newcomers apart by their features", algorithm->name);
 }
@@ -268,6 +303,7 @@ int main(void)
     test_scores();
     test_other_numbers();
     test_learning();
+    test_vectors();
     test_growing();
     return done();
 }

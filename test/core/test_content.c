@@ -1,6 +1,7 @@
 /*
  * test_content.c: items nobody has bought find their buyers.
  */
+#include "alike.h"
 #include "recommend_data.h"
 #include "ridge.h"
 
@@ -159,6 +160,7 @@ static void check_vectors(lt_env *env, const trained *t, const trained *als, dou
         worst = fmax(worst, fabs(similar[i] - dot / sqrt(a * b)));
     }
     ok(worst < 1e-5 && gap > 1e-3, "similar is the cosine of vectors weighed by interactions (%.1e)", worst);
+    near(apart_from_similar(env, &t->r.scorer, ITEMS, "content"), 0, 1e-6, "which item_vectors gives");
 }
 
 /* ease's margins, when as many factors as items leave nothing out and interactions outweigh features. */

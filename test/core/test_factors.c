@@ -138,6 +138,8 @@ static void test_similar(lt_env *env, const lt_model *m)
         b += (double)f.item[9 * f.k + j] * f.item[9 * f.k + j];
     }
     near(score[9], dot / sqrt(a * b), 1e-5, "%s: similar is the cosine", m->algorithm->name);
+    near(apart_from_similar(env, &s, ITEMS, m->algorithm->name), 0, 1e-6, "%s: so is that of its vectors",
+         m->algorithm->name);
     for (int32_t i = 0; i < ITEMS; i++)
         *(i % 2 == 0 ? &same : &other) += score[i] * 2 / ITEMS;
     ok(same > other + 0.3, "%s: items of one taste are similar (%.2f, others %.2f)", m->algorithm->name, same, other);

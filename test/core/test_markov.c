@@ -1,6 +1,5 @@
 /* test_markov.c: sequence rules against the definition over all pairs of a user's rows. */
-#include "model.h"
-#include "tap.h"
+#include "alike.h"
 
 extern const lt_algorithm lt_markov;
 
@@ -236,6 +235,7 @@ static void serving(lt_env *env)
     lt_subject s = {.user = 3, .n_history = 5, .history = items, .history_time = times};
 
     naive(d, how, w);
+    cosines_of(env, scorer, ITEMS, "markov");
     fine(env, lt_markov.score(env, scorer, &s, NULL, ITEMS, margin));
     for (int j = 0; j < ITEMS; j++) {
         double sum = 0;

@@ -2,8 +2,6 @@
  * test_mlp_score.c: scoring against prediction, explanations, stored models, and models that are not what they should
  * be.
  */
-#include "tap.h"
-
 #include "mlp_data.h"
 
 enum { USERS = 12, ITEMS = 25, ROWS = 300 };
@@ -315,6 +313,8 @@ static void test_similar(lt_env *env, const lt_dataset *data)
     float score[ITEMS];
     double worst = 0;
 
+    fine(env, lt_mlp.prepare(env, &scorer));
+    near(apart_from_similar(env, &scorer, ITEMS, "mlp"), 0, 1e-6, "its vectors' cosine is what similar says");
     memset(lt_model_array(&model, "item_embedding")->f + 3 * 5, 0, 5 * sizeof(float)); /* one never trained */
     fine(env, lt_mlp.prepare(env, &scorer));
     for (int32_t item = 0; item < ITEMS; item++) {

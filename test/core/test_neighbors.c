@@ -127,6 +127,37 @@ static void test_scores(const lt_algorithm *algorithm, int neighbors)
     test_env_drop(env);
 }
 
+/* By hand: 0 and 1 point at each other, 2 at 0, and 3 at nothing. */
+static void test_vectors(bool dense)
+{
+    static const float full[16] = {0, 2, 0, 0, -1, 0, 0, 0, 3, 0, 0, 0, 0, 0, 0, 0};
+    lt_env *env = test_env();
+    lt_model m = {.algorithm = &lt_ease, .design = {.items = 4}};
+    lt_scorer scorer = {.model = &m};
+    int32_t *start, *item;
+    float *weight, *cosine;
+
+    if (dense) {
+        fine(env, lt_model_add_f32(env, &m, "weight", 4, 4, &weight));
+        memcpy(weight, full, sizeof full);
+    } else {
+        fine(env, lt_model_add_i32(env, &m, "start", 1, 5, &start));
+        fine(env, lt_model_add_i32(env, &m, "item", 1, 3, &item));
+        fine(env, lt_model_add_f32(env, &m, "weight", 1, 3, &weight));
+        memcpy(start, (int32_t[]){0, 1, 2, 3, 3}, 5 * sizeof *start);
+        memcpy(item, (int32_t[]){1, 0, 0}, 3 * sizeof *item);
+        memcpy(weight, (float[]){2, -1, 3}, 3 * sizeof *weight);
+    }
+    fine(env, lt_ease.check(env, &m));
+    fine(env, lt_ease.prepare(env, &scorer));
+    cosine = cosines_of(env, &scorer, 4, dense ? "all weights" : "lists");
+    near(cosine[0 * 4 + 1], 0, 0, "(2, 2) and (-1, 1) are at right angles");
+    near(cosine[0 * 4 + 2], 0.5, 1e-7, "(2, 2, 0) and (3, 0, 3) halfway");
+    near(cosine[1 * 4 + 2], -0.5, 1e-7, "(-1, 1, 0) and (3, 0, 3) halfway apart");
+    ok(cosine[3 * 4 + 3] == 0 && cosine[3 * 4 + 0] == 0, "one that points at nothing is like none");
+    test_env_drop(env);
+}
+
 /* No users, no items, one item. */
 static void test_empty(const lt_algorithm *algorithm)
 {
@@ -161,6 +192,8 @@ int main(void)
     test_scores(&lt_item_knn, 0);
     test_scores(&lt_ease, 6);
     test_scores(&lt_ease, 0);
+    test_vectors(false);
+    test_vectors(true);
     test_empty(&lt_item_knn);
     test_empty(&lt_ease);
     return done();

@@ -3,6 +3,8 @@
  */
 #include "recommend_data.h"
 
+extern const lt_algorithm lt_als;
+
 #define SHOP_USERS 30
 #define SHOP_ITEMS 24
 
@@ -93,8 +95,49 @@ static void test_algorithm(void)
     test_env_drop(env);
 }
 
+/* Where vectors come from: the model, the features, or neither. */
+static void test_vectors(void)
+{
+    static const int32_t items[] = {3, -1, 3, 0};
+    lt_env *env = test_env();
+    event *v = random_events(env, 300, SHOP_USERS, SHOP_ITEMS, 8);
+    trained *sides = train_on(env, &lt_logistic, PAIRS | LABEL | SIDES, v, 300, OPTIONS("split", "none"));
+    trained *bare = train_on(env, &lt_logistic, PAIRS | LABEL, v, 300, OPTIONS("split", "none"));
+    trained *als = train_on(env, &lt_als, PAIRS | SIDES, v, 300, OPTIONS("split", "none", "factors", "4"));
+    trained *plain = train_on(env, &lt_mlp, PAIRS | LABEL | SIDES, v, 300,
+                              OPTIONS("split", "none", "embedding", "0", "hidden", "3", "epochs", "1"));
+    const lt_table *features = &sides->bundle.item;
+    lt_table rows;
+    double x[256], y[256];
+    int wrong = 0;
+
+    fine(env, lt_item_vectors(env, &sides->r, LT_VECTORS_AUTO, items, 4, &rows));
+    ok(rows.n == 4 && rows.dense == features->dense && rows.sparse == features->sparse, "of logistic the features'");
+    for (int i = 0; i < 4; i++) {
+        wide_row(&rows, i, x);
+        if (items[i] >= 0)
+            wide_row(features, items[i], y);
+        for (int j = 0; j < rows.dense + rows.sparse; j++)
+            wrong += x[j] != (items[i] >= 0 ? y[j] : 0);
+    }
+    ok(wrong == 0, "row by row, and zeros for an item that is not there");
+    ok(lt_item_vectors(env, &sides->r, LT_VECTORS_MODEL, items, 4, &rows) == LT_UNSUPPORTED, "not the model's: %s | %s",
+       env->error.message, env->error.hint);
+    ok(lt_item_vectors(env, &bare->r, LT_VECTORS_AUTO, items, 4, &rows) == LT_UNSUPPORTED, "nor anybody's: %s | %s",
+       env->error.message, env->error.hint);
+    ok(lt_item_vectors(env, &bare->r, LT_VECTORS_FEATURES, items, 4, &rows) == LT_UNSUPPORTED, "nor features: %s",
+       env->error.message);
+    fine(env, lt_item_vectors(env, &als->r, LT_VECTORS_AUTO, items, 4, &rows));
+    ok(rows.dense == 4 && rows.sparse == 0, "of als its own");
+    fine(env, lt_item_vectors(env, &plain->r, LT_VECTORS_AUTO, items, 4, &rows));
+    ok(rows.dense == features->dense && rows.sparse == features->sparse, "of an mlp without embeddings the features'");
+    ok(lt_item_vectors(env, &plain->r, LT_VECTORS_MODEL, items, 4, &rows) == LT_UNSUPPORTED, "it has none of its own");
+    test_env_drop(env);
+}
+
 int main(void)
 {
+    test_vectors();
     test_features();
     test_algorithm();
     return done();
