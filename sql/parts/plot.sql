@@ -1,6 +1,6 @@
 -- Pictures, as SVG that stands alone.
 
-CREATE FUNCTION longtail.markup("text" text)
+CREATE FUNCTION longtail.markup(value text)
 RETURNS text
 AS 'MODULE_PATHNAME', 'longtail_markup' LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION longtail.markup(text) IS
@@ -47,7 +47,7 @@ COMMENT ON FUNCTION longtail.plot_calibration(text, text, integer) IS
 
 CREATE FUNCTION longtail.plot_training(model text, version integer DEFAULT NULL)
 RETURNS text
-AS 'MODULE_PATHNAME', 'longtail_plot_training' LANGUAGE C STABLE PARALLEL UNSAFE;
+AS 'MODULE_PATHNAME', 'longtail_plot_training' LANGUAGE C STABLE PARALLEL SAFE;
 COMMENT ON FUNCTION longtail.plot_training(text, integer) IS
 'The learning curve of a version (NULL: the active one) as a picture (SVG): losses and the validation metric by epoch, and the epoch whose weights it has, where that is known.';
 
