@@ -309,15 +309,17 @@ static void evaluate_rankings(FunctionCallInfo fcinfo, const evaluation *e)
     if (take_candidates(e, &test, &candidates))
         test.candidates = &candidates;
     LTPG(e->env, lt_ranking_init(e->env, &metrics, k, n_k, &r->popularity));
+    LTPG(e->env, lt_ranking_go_deep(e->env, &metrics, NULL));
     LTPG(e->env, lt_evaluate_ranking(e->env, r, &test, &how, &metrics));
     for (int j = 0; j < n_k; j++)
         for (int m = 0; m < LT_MEASURES; m++) {
             double figure;
+            int64_t n;
 
-            if (m == LT_RANK_AUC)
+            if (m == LT_RANK_AUC || m == LT_REO || m == LT_RSP)
                 continue;
-            LTPG(e->env, lt_ranking_value(e->env, &metrics, m, j, &figure));
-            put(e, lt_measure_names[m], k[j], figure, metrics.users);
+            LTPG(e->env, lt_ranking_value(e->env, &metrics, m, j, &figure, &n));
+            put(e, lt_measure_names[m], k[j], figure, n);
         }
     put(e, "auc", 0, metrics.auc_users > 0 ? metrics.auc_sum / metrics.auc_users : NAN, metrics.auc_users);
 }

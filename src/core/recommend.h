@@ -107,6 +107,9 @@ typedef struct lt_test {
     bool ranks_seen;             /* they are ranked all the same */
     const lt_pairs *candidates;  /* by row: the only items ranked, relevant ones included; NULL: the whole catalogue */
     const uint8_t *hidden;       /* I: items that are no negatives; NULL: none */
+    /* Fills in->similarity of in->item[0..n), for diversity (lt_ranking_go_deep); NULL: that is not measured. */
+    lt_status (*alike)(lt_env *env, void *context, lt_rerank_input *in);
+    void *alike_context;
     bool lists_only;             /* no AUC, which takes as long as a linear model's lists */
     const lt_table *strangers;   /* features of unknown users; NULL: none have any */
     const int32_t *stranger_row; /* of users -1, -2, ...: the row there, or -1: they get what is popular */

@@ -94,30 +94,38 @@ static lt_request request_of(const lt_recommender *r, const lt_test *test, int32
     return q;
 }
 
-static int64_t longest_list(const lt_ranking_metrics *m)
-{
-    int64_t k = 0;
-
-    for (int j = 0; j < m->n_k; j++)
-        k = m->k[j] > k ? m->k[j] : k;
-    return k;
-}
-
-/* The AUC of a request's ranking, into m. scratch: two times as many as there are items. */
-static lt_status add_auc(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, float *scratch,
-                         uint8_t *excluded, const int32_t *relevant, int64_t n_relevant, lt_ranking_metrics *m)
+/* The AUC of a request's ranking. scratch: two times as many as there are items. */
+static lt_status request_auc(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin,
+                             float *scratch, uint8_t *excluded, const lt_ranked *user, double *auc)
 {
     int64_t n = lt_candidates_of(r, q);
-    double auc;
 
     for (int64_t i = 0; i < n; i++) {
         int32_t item = lt_item_at(q->candidates, i);
 
         scratch[i] = lt_adjusted(r, margin[i], item, &q->adjust);
     }
-    LT_TRY(ranking_auc(env, q, n, scratch, excluded, relevant, n_relevant, scratch + r->bundle->items.n, &auc));
-    lt_ranking_add_auc(m, auc);
-    return LT_OK;
+    return ranking_auc(env, q, n, scratch, excluded, user->relevant, user->n_relevant, scratch + r->bundle->items.n,
+                       auc);
+}
+
+/* Adds a user's list to m, with how alike its items are where that is asked for. */
+static lt_status add_list(lt_env *env, const lt_test *test, lt_ranked *user, lt_ranking_metrics *m)
+{
+    lt_rerank_input in = {.n = user->n, .item = user->items};
+    lt_status status = LT_OK;
+    lt_scope scope;
+
+    if (!m->in_depth || test->alike == NULL)
+        return lt_ranking_add(env, m, user);
+    lt_scope_open(env, &scope);
+    if (user->n > 1)
+        status = test->alike(&scope.env, test->alike_context, &in);
+    user->similarity = in.similarity;
+    if (status == LT_OK)
+        status = lt_ranking_add(&scope.env, m, user);
+    lt_scope_close(&scope);
+    return status;
 }
 
 lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
@@ -133,10 +141,17 @@ lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_te
     for (int32_t i = 0; i < r->bundle->items.n && r->bundle->hidden != NULL; i++)
         excluded[i] = r->bundle->hidden[i];
     for (int32_t row = 0; row < test->relevant.rows; row++) {
-        const int32_t *relevant = test->relevant.col + test->relevant.start[row];
-        int64_t n_relevant = test->relevant.start[row + 1] - test->relevant.start[row], start[2];
+        int64_t start[2];
         lt_table features;
         lt_request q = request_of(r, test, row, how, &features, start);
+        lt_ranked user = {.relevant = test->relevant.col + test->relevant.start[row],
+                          .n_relevant = test->relevant.start[row + 1] - test->relevant.start[row],
+                          .auc = NAN,
+                          .history = q.subject.history,
+                          .n_history = q.subject.n_history,
+                          .ranks_history = test->ranks_seen,
+                          .candidates = q.candidates,
+                          .n_candidates = q.n_candidates};
 
         LT_TRY(lt_poll(env));
         if (!test->ranks_seen)
@@ -147,12 +162,14 @@ lt_status lt_evaluate_rankings(lt_env *env, const lt_recommender *r, const lt_te
 
             q = request_of(r, test, row, &how[h], &features, start);
             q.excluded = excluded;
-            q.k = longest_list(&m[h]);
+            q.k = m[h].longest;
             LT_TRY(lt_choose(env, r, &q, margin, &list));
-            lt_ranking_add(&m[h], list.item, list.n, relevant, n_relevant);
-            free_list(env, &list);
             if (!test->lists_only)
-                LT_TRY(add_auc(env, r, &q, margin, scratch, excluded, relevant, n_relevant, &m[h]));
+                LT_TRY(request_auc(env, r, &q, margin, scratch, excluded, &user, &user.auc));
+            user.items = list.item;
+            user.n = list.n;
+            LT_TRY(add_list(env, test, &user, &m[h]));
+            free_list(env, &list);
         }
         mark_all(excluded, q.subject.history, q.subject.n_history, 0);
         for (int64_t i = 0; i < q.subject.n_history && r->bundle->hidden != NULL; i++)
@@ -347,8 +364,8 @@ static lt_status validate_ranking(lt_env *env, const lt_recommender *r, const lt
     }
     LT_TRY(lt_evaluate_rankings(env, r, &test, how, n, m));
     for (int i = 0; i < n; i++) {
-        LT_TRY(lt_ranking_value(env, &m[i], measure, 0, &out[i].value));
-        LT_TRY(lt_ranking_value(env, &m[i], LT_APLT, 0, &out[i].aplt));
+        LT_TRY(lt_ranking_value(env, &m[i], measure, 0, &out[i].value, NULL));
+        LT_TRY(lt_ranking_value(env, &m[i], LT_APLT, 0, &out[i].aplt, NULL));
     }
     return LT_OK;
 }

@@ -127,6 +127,11 @@ static void test_hidden(void)
     static const int32_t shown[] = {0, 2, 5}, as_if[] = {0, 1, 3}, at[] = {0, 2, 3, 5};
     lt_env *env = test_env();
     lt_popularity p, q;
+    /* of what they have, item 1 is hidden; item 3 is number 2 of those there are */
+    static const int32_t has[] = {1, 3}, has_as_if[] = {2};
+    static const int64_t start[] = {0, 1, 2, 3, 4, 5, 6};
+    static const int32_t group[] = {0, 1, 1, 1, 1, 0}, group_as_if[] = {0, 1, 1, 0};
+    const lt_groups of = {.n = 2, .start = start, .group = group}, as = {.n = 2, .start = start, .group = group_as_if};
     lt_ranking_metrics m, n;
     int k = 3;
 
@@ -139,15 +144,19 @@ static void test_hidden(void)
     ok(p.rank[1] > 4 && p.rank[4] > 4, "hidden ones come behind");
     fine(env, lt_ranking_init(env, &m, &k, 1, &p));
     fine(env, lt_ranking_init(env, &n, &k, 1, &q));
-    lt_ranking_add(&m, shown, 3, &shown[1], 1);
-    lt_ranking_add(&n, as_if, 3, &as_if[1], 1);
+    fine(env, lt_ranking_go_deep(env, &m, &of));
+    fine(env, lt_ranking_go_deep(env, &n, &as));
+    fine(env, lt_ranking_add(env, &m,
+                             &(lt_ranked){shown, 3, &shown[1], 1, .auc = NAN, .history = has, .n_history = 2}));
+    fine(env, lt_ranking_add(env, &n,
+                             &(lt_ranked){as_if, 3, &as_if[1], 1, .auc = NAN, .history = has_as_if, .n_history = 1}));
     for (int measure = 0; measure < LT_MEASURES; measure++) {
         double with, without;
 
         if (measure == LT_RANK_AUC)
             continue;
-        fine(env, lt_ranking_value(env, &m, measure, 0, &with));
-        fine(env, lt_ranking_value(env, &n, measure, 0, &without));
+        fine(env, lt_ranking_value(env, &m, measure, 0, &with, NULL));
+        fine(env, lt_ranking_value(env, &n, measure, 0, &without, NULL));
         near(with, without, 1e-12, "%s", lt_measure_names[measure]);
     }
     test_env_drop(env);

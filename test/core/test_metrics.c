@@ -1,11 +1,10 @@
 /*
- * test_metrics.c: the sort, top-k, AUC, the ROC curve, log-loss, Gini, popularity and the ranking measures, against
- * hand-worked cases, naive versions and scikit-learn 1.2.1.
+ * test_metrics.c: the sort, top-k, AUC, the ROC curve, log-loss, Gini and popularity, against hand-worked cases, naive
+ * versions and scikit-learn 1.2.1.
  */
 #include "metrics.h"
 #include "popularity.h"
 #include "random.h"
-#include "ranking.h"
 #include "sort.h"
 #include "tap.h"
 #include "topk.h"
@@ -285,84 +284,6 @@ static void test_popularity(lt_env *env)
     ok(lt_popularity_build(env, count, 6, 0.7, 0.4, &p) == LT_INVALID, "shares above 1 together are refused");
 }
 
-static void test_ranking(lt_env *env)
-{
-    static const double count[] = {50, 20, 15, 10, 5, 0}; /* head: 0; mid: 1, 2; tail: 3, 4, 5 */
-    static const int k[] = {2, 3};
-    static const int bad_k[] = {5, 0};
-    static const int32_t list1[] = {3, 0, 1}, relevant1[] = {0, 4};
-    static const int32_t relevant2[] = {1};
-    static const int32_t list3[] = {-1, 2}, relevant3[] = {-1, -1, 2};
-    static const int32_t list4[] = {1, 4}, relevant4[] = {1};
-    double second = 1 / log2(3); /* discount of rank 2; rank 1: 1, rank 3: 0.5 */
-    double want[2][LT_MEASURES] = {
-        {[LT_HIT_RATE] = 3.0 / 4,
-         [LT_PRECISION] = (0.5 + 0.5 + 0.5) / 4,
-         [LT_RECALL] = (0.5 + 1.0 / 3 + 1) / 4,
-         [LT_RECALL_CAPPED] = (0.5 + 0.5 + 1) / 4,
-         [LT_F1] = (0.5 + 0.4 + 2.0 / 3) / 4,
-         [LT_NDCG] = (second / (1 + second) + second / (1 + second) + 1) / 4,
-         [LT_MAP] = (0.5 / 2 + 0.5 / 2 + 1) / 4,
-         [LT_MRR] = (0.5 + 0.5 + 1) / 4,
-         [LT_RANK_AUC] = 0.7,
-         [LT_ARP] = ((10 + 50) / 2.0 + 15 + (20 + 5) / 2.0) / 3,
-         [LT_APLT] = (0.5 + 0 + 0 + 0.5) / 4,
-         [LT_TAIL_COVERAGE] = 2.0 / 3,
-         [LT_CATALOGUE_COVERAGE] = 5.0 / 6,
-         [LT_GINI] = 5.0 / 30,
-         [LT_NOVELTY] = ((log2(10) + log2(2)) / 2 + log2(100.0 / 15) + (log2(5) + log2(20)) / 2) / 3},
-        {[LT_HIT_RATE] = 3.0 / 4,
-         [LT_PRECISION] = (1.0 / 3 + 1.0 / 3 + 1.0 / 3) / 4,
-         [LT_RECALL] = (0.5 + 1.0 / 3 + 1) / 4,
-         [LT_RECALL_CAPPED] = (0.5 + 1.0 / 3 + 1) / 4,
-         [LT_F1] = (0.4 + 1.0 / 3 + 0.5) / 4,
-         [LT_NDCG] = (second / (1 + second) + second / (1 + second + 0.5) + 1) / 4,
-         [LT_MAP] = (0.5 / 2 + 0.5 / 3 + 1) / 4,
-         [LT_MRR] = (0.5 + 0.5 + 1) / 4,
-         [LT_RANK_AUC] = 0.7,
-         [LT_ARP] = ((10 + 50 + 20) / 3.0 + 15 + (20 + 5) / 2.0) / 3,
-         [LT_APLT] = (1.0 / 3 + 0 + 0 + 0.5) / 4,
-         [LT_TAIL_COVERAGE] = 2.0 / 3,
-         [LT_CATALOGUE_COVERAGE] = 5.0 / 6,
-         [LT_GINI] = 10.0 / 36,
-         [LT_NOVELTY] = ((log2(10) + log2(2) + log2(5)) / 3 + log2(100.0 / 15) + (log2(5) + log2(20)) / 2) / 3},
-    };
-    lt_ranking_metrics m;
-    lt_popularity popularity;
-    double value = 0;
-
-    fine(env, lt_popularity_build(env, count, 6, 0.2, 0.2, &popularity));
-    ok(lt_ranking_init(env, &m, bad_k, 2, &popularity) == LT_INVALID, "a cut-off of 0 is refused");
-    fine(env, lt_ranking_init(env, &m, k, 2, &popularity));
-    for (int i = 0; i < LT_MEASURES; i++) {
-        ok(lt_ranking_value(env, &m, i, 1, &value) == LT_OK && isnan(value), "%s of no users is NaN",
-           lt_measure_names[i]);
-    }
-    lt_ranking_add(&m, list1, 3, relevant1, 2);
-    lt_ranking_add(&m, NULL, 0, relevant2, 1);
-    lt_ranking_add(&m, list3, 2, relevant3, 3);
-    lt_ranking_add(&m, list4, 2, relevant4, 1);
-    lt_ranking_add_auc(&m, 0.9);
-    lt_ranking_add_auc(&m, NAN);
-    lt_ranking_add_auc(&m, 0.5);
-    for (int j = 0; j < 2; j++) {
-        for (int i = 0; i < LT_MEASURES; i++) {
-            if (lt_ranking_value(env, &m, i, j, &value) != LT_OK)
-                value = INFINITY;
-            near(value, want[j][i], 1e-14, "%s@%d by hand", lt_measure_names[i], k[j]);
-        }
-    }
-
-    fine(env, lt_ranking_init(env, &m, k, 2, &popularity));
-    lt_ranking_add(&m, NULL, 0, relevant2, 1);
-    fine(env, lt_ranking_value(env, &m, LT_ARP, 0, &value));
-    near(value, NAN, 0, "ARP without any list is NaN");
-    fine(env, lt_ranking_value(env, &m, LT_GINI, 0, &value));
-    near(value, NAN, 0, "Gini without exposure is NaN");
-    fine(env, lt_ranking_value(env, &m, LT_APLT, 0, &value));
-    near(value, 0, 0, "APLT of an empty list is 0");
-}
-
 int main(void)
 {
     lt_env *env = test_env();
@@ -376,7 +297,6 @@ int main(void)
     test_log_loss_edges();
     test_gini(env, &random);
     test_popularity(env);
-    test_ranking(env);
     test_env_drop(env);
     return done();
 }

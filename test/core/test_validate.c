@@ -43,6 +43,39 @@ static bool has(const int32_t *items, int64_t n, int32_t item)
     return false;
 }
 
+/* A similarity for diversity: of numbers that differ by d, 1 / (1 + d). */
+static lt_status alike(lt_env *env, void *context, lt_rerank_input *in)
+{
+    lt_similarity *s;
+    float *matrix;
+
+    (void)context;
+    LT_TRY(lt_alloc(env, &s, 1, sizeof *s, "test"));
+    LT_TRY(lt_alloc(env, &matrix, (size_t)(in->n * in->n), sizeof *matrix, "test"));
+    for (int64_t i = 0; i < in->n; i++)
+        for (int64_t j = 0; j < in->n; j++)
+            matrix[i * in->n + j] = 1 / (1 + fabsf((float)(in->item[i] - in->item[j])));
+    in->similarity = s;
+    return lt_similarity_init(env, s, NULL, matrix, in->n);
+}
+
+/* Hits among the first k of a list that are not among the k most popular of what is not excluded, over k. */
+static double naive_serendipity(const trained *t, const lt_list *list, int k, const uint8_t *excluded,
+                                const int32_t *relevant, int64_t n_relevant)
+{
+    const int32_t *rank = t->r.popularity.rank;
+    int surprises = 0;
+
+    for (int i = 0; i < k && i < list->n; i++) {
+        int better = 0;
+
+        for (int32_t other = 0; other < t->bundle.items.n; other++)
+            better += !excluded[other] && rank[other] < rank[list->item[i]];
+        surprises += better >= k && has(relevant, n_relevant, list->item[i]);
+    }
+    return (double)surprises / k;
+}
+
 /* What is ranked: the catalogue without what is seen, all of it, or some items of each user. */
 enum { UNSEEN, EVERYTHING, SAMPLED };
 
@@ -55,7 +88,8 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
     int32_t items = t->bundle.items.n;
     lt_rerank_stage stage = {.method = lt_reranker_find(method), .strength = strength};
     uint8_t *excluded;
-    double sum[2][LT_MEASURES] = {{0}}, got, auc = 0;
+    double sum[2][LT_MEASURES] = {{0}}, got, auc = 0, shown[2][3] = {{0}}, could[3] = {0};
+    int with_pairs[2] = {0};
     lt_ranking_metrics m;
 
     test.relevant.cols = items;
@@ -65,7 +99,9 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
         test.candidates = &sampled;
     }
     lt_alloc(env, &excluded, (size_t)items, 1, "test");
+    test.alike = alike;
     fine(env, lt_ranking_init(env, &m, k, 2, &t->r.popularity));
+    fine(env, lt_ranking_go_deep(env, &m, NULL));
     fine(env, lt_evaluate_ranking(env, &t->r, &test,
                                   &(lt_request){.stages = &stage, .n_stages = 1, .adjust = t->r.own, .seed = 50}, &m));
     for (int32_t row = 0; row < test.relevant.rows; row++) {
@@ -111,7 +147,19 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
             sum[j][LT_RECALL] += (double)hits / (double)n;
             sum[j][LT_RECALL_CAPPED] += (double)hits / (double)(n < k[j] ? n : k[j]);
             sum[j][LT_NDCG] += dcg / ideal;
+            sum[j][LT_SERENDIPITY] += naive_serendipity(t, &list, k[j], excluded, relevant, n);
+            for (int a = 0; a < k[j] && a < list.n; a++) {
+                double pairs = (double)(list.n < k[j] ? list.n : k[j]) * (double)((list.n < k[j] ? list.n : k[j]) - 1);
+
+                shown[j][t->r.popularity.segment[list.item[a]]]++;
+                for (int b = 0; b < k[j] && b < list.n; b++)
+                    if (a != b)
+                        sum[j][LT_DIVERSITY] += (1 - 1 / (1 + fabs((double)(list.item[a] - list.item[b])))) / pairs;
+            }
+            with_pairs[j] += list.n > 1;
         }
+        for (int32_t i = 0; i < items; i++)
+            could[t->r.popularity.segment[i]] += !excluded[i];
         /* every pair of a relevant and another item */
         q.candidates = NULL;
         naive_margins(env, t, &q, items, margin);
@@ -135,11 +183,25 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
         for (int measure = LT_HIT_RATE; measure <= LT_NDCG; measure++) {
             if (measure == LT_F1)
                 continue;
-            lt_ranking_value(env, &m, (lt_measure)measure, j, &got);
+            lt_ranking_value(env, &m, (lt_measure)measure, j, &got, NULL);
             near(got, sum[j][measure] / test.relevant.rows, 1e-12, "%s: %s at %d", what, lt_measure_names[measure],
                  k[j]);
         }
-    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got);
+    for (int j = 0; j < 2; j++) {
+        double mean = 0, squares = 0;
+
+        for (int s = 0; s < 3; s++) {
+            mean += shown[j][s] / could[s] / 3;
+            squares += shown[j][s] / could[s] * shown[j][s] / could[s] / 3;
+        }
+        lt_ranking_value(env, &m, LT_POPRSP, j, &got, NULL);
+        near(got, sqrt(squares - mean * mean) / mean, 1e-10, "%s: poprsp at %d", what, k[j]);
+        lt_ranking_value(env, &m, LT_SERENDIPITY, j, &got, NULL);
+        near(got, sum[j][LT_SERENDIPITY] / test.relevant.rows, 1e-12, "%s: serendipity at %d", what, k[j]);
+        lt_ranking_value(env, &m, LT_DIVERSITY, j, &got, NULL);
+        near(got, sum[j][LT_DIVERSITY] / with_pairs[j], 1e-6, "%s: diversity at %d", what, k[j]);
+    }
+    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got, NULL);
     near(got, auc / auc_users, 1e-12, "%s: auc, with %d ties", what, ties);
     ok(m.users == test.relevant.rows && test.user[0] == -1, "%s: each user once, the stranger too", what);
 }
@@ -156,11 +218,14 @@ static void evaluate_all_candidates(lt_env *env, const trained *t, lt_test *test
         if (whole)
             test->candidates = NULL;
         fine(env, lt_ranking_init(env, &m[whole], &k, 1, &t->r.popularity));
+        fine(env, lt_ranking_go_deep(env, &m[whole], NULL));
         fine(env, lt_evaluate_ranking(env, &t->r, test, &plain, &m[whole]));
     }
     for (int measure = 0; measure < LT_MEASURES; measure++) {
-        lt_ranking_value(env, &m[0], measure, 0, &got[0]);
-        lt_ranking_value(env, &m[1], measure, 0, &got[1]);
+        lt_ranking_value(env, &m[0], measure, 0, &got[0], NULL);
+        lt_ranking_value(env, &m[1], measure, 0, &got[1], NULL);
+        if (measure == LT_REO || measure == LT_RSP) /* of an attribute */
+            continue;
         ok(got[0] == got[1], "all negatives are full ranking: %s %g", lt_measure_names[measure], got[0]);
     }
 }
@@ -213,6 +278,7 @@ static void sampling_case(lt_env *env, const trained *t)
     fine(env, lt_sample_candidates(env, &test, 1000, 1, &a));
     ok(a.start[1] == items, "more than there are: all of a stranger's");
     test.candidates = &a;
+    test.alike = alike;
     evaluate_all_candidates(env, t, &test);
 }
 
@@ -249,7 +315,7 @@ static void test_evaluation(void)
     test.seen = NULL;
     fine(env, lt_ranking_init(env, &m, k, 1, &t->r.popularity));
     fine(env, lt_evaluate_ranking(env, &t->r, &test, &plain, &m));
-    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got);
+    lt_ranking_value(env, &m, LT_RANK_AUC, 0, &got, NULL);
     ok(got > 0 && got < 1, "nothing seen: nothing is excluded");
     c->polls = 0;
     c->cancel_at = 5;
