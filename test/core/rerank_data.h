@@ -26,6 +26,7 @@ typedef struct list {
     int64_t n_chosen;
 } list;
 
+static bool run(lt_env *env, const char *method, list *l) __attribute__((unused));
 static bool run(lt_env *env, const char *method, list *l)
 {
     lt_status status = lt_rerank(env, lt_reranker_find(method), &l->in, l->chosen, l->value, &l->n_chosen);
@@ -77,6 +78,8 @@ static void random_groups(lt_random *random, list *l)
         l->target[g] /= total;
     l->groups = (lt_groups){GROUPS, l->start, l->group, lt_random_below(random, 8) == 0 ? NULL : l->target};
 }
+
+static void random_list(lt_env *env, lt_random *random, list *l) __attribute__((unused));
 
 /*
  * Ties, huge and negative scores, never seen items, no tail, nothing but tail, k beyond n, empty lists.  Groups stand
