@@ -142,7 +142,7 @@ WITH measured AS MATERIALIZED (
            '</th><th class="n">tail share</th><th class="n">s</th></tr>' ||
            string_agg(format('<tr%s><td class="name">%s</td><td class="small">%s</td><td class="n">%s</td><td class="n">%s</td><td class="n">%s</td></tr>',
                              CASE WHEN chosen THEN ' class="chosen"' ELSE '' END, longtail.markup(algorithm),
-                             coalesce(longtail.markup(tried), '') || coalesce('<br>' || longtail.markup(error), ''),
+                             coalesce(longtail.markup(tried), '') || coalesce('<br/>' || longtail.markup(error), ''),
                              coalesce(round(validation_value::numeric, 4)::text, '&#x2013;'),
                              coalesce(round(aplt::numeric * 100, 1) || '&#xA0;%', '&#x2013;'), round(seconds::numeric, 2)),
                       E'\n' ORDER BY place) || '</table></div>' ||
@@ -150,11 +150,11 @@ WITH measured AS MATERIALIZED (
     FROM trials WHERE place <= 25 HAVING count(*) > 0
 )
 SELECT format($page$<!DOCTYPE html>
-<html lang="en">
+<html lang="en" xmlns="http://www.w3.org/1999/xhtml">
 <head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
+<meta charset="utf-8"/>
+<meta name="viewport" content="width=device-width, initial-scale=1"/>
+<meta name="color-scheme" content="light dark"/>
 <title>%1$s</title>
 <style>
 body{margin:0;background:#f3f5f7;color:#1f2328;font:16px/1.5 system-ui,-apple-system,"Segoe UI","Helvetica Neue",Arial,sans-serif}
