@@ -44,11 +44,17 @@ WITH measured AS MATERIALIZED (
            (26, 'The tail and the catalogue', 'exposure_head', 'exposure of the head', 'share of all places in lists'),
            (27, 'The tail and the catalogue', 'exposure_mid', 'exposure of the middle', 'share of all places in lists'),
            (28, 'The tail and the catalogue', 'exposure_tail', 'exposure of the tail', 'share of all places in lists'),
-           (29, 'The tail and the catalogue', 'diversity', 'diversity', 'how unlike each other the items of a list are'),
-           (30, 'The tail and the catalogue', 'serendipity', 'serendipity', 'hits that popularity would not have found'),
-           (31, 'The tail and the catalogue', 'aclt', 'tail items', 'of the tail in a list, their number (ACLT)'),
-           (32, 'The tail and the catalogue', 'entropy', 'entropy of exposure', 'bits: higher the more alike items are shown'),
-           (33, 'The tail and the catalogue', 'upd', 'popularity deviation', 'how far lists are from what users take (UPD)')
+           (29, 'The tail and the catalogue', 'exposure_mad', 'spread of exposure (MAD)', 'mean absolute deviation over items'),
+           (30, 'The tail and the catalogue', 'exposure_cv', 'spread of exposure (CV)', 'standard deviation over items, over the mean'),
+           (31, 'The tail and the catalogue', 'entropy', 'entropy of exposure', 'bits: higher the more alike items are shown'),
+           (32, 'The tail and the catalogue', 'aclt', 'tail items', 'of the tail in a list, their number (ACLT)'),
+           (33, 'The tail and the catalogue', 'diversity', 'diversity', 'how unlike each other the items of a list are, 0 to 2'),
+           (34, 'The tail and the catalogue', 'serendipity', 'serendipity', 'hits that popularity would not have made, of all places'),
+           (35, 'The tail and the catalogue', 'upd', 'deviation from taste', 'between head, mid and tail of the user and of the list (UPD)'),
+           (36, 'The tail and the catalogue', 'taste_kl', 'deviation from taste (KL)', 'divergence of Kullback and Leibler'),
+           (37, 'The tail and the catalogue', 'taste_js', 'deviation from taste (JS)', 'divergence of Jensen and Shannon'),
+           (38, 'The tail and the catalogue', 'popreo', 'unequal chance of being found', 'of relevant head, mid and tail items (PopREO); 0 is equal'),
+           (39, 'The tail and the catalogue', 'poprsp', 'unequal chance of being shown', 'of head, mid and tail items (PopRSP); 0 is equal')
 ), figures AS (
     SELECT coalesce(k.part, 'Other measures') AS part, coalesce(k.place, 99) AS place, e.metric,
            longtail.markup(coalesce(k.name, replace(e.metric, '_', ' ')) || coalesce('@' || e.k, '')) AS name,
