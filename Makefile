@@ -141,6 +141,12 @@ core-tests: $(CORE_TESTS)
 
 -include $(SANITIZED_OBJS:.o=.d) $(addsuffix .d,$(CORE_TESTS))
 
+# ---- measurements of the core alone, built as the library is ----
+
+build/test/bench/%: $(top)/test/bench/%.c $(CORE_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(CORE_CFLAGS) -D_POSIX_C_SOURCE=200809L $< $(CORE_OBJS) $(OPENBLAS_LIBS) -o $@
+
 # ---- the rest is done by scripts ----
 
 # ONLY=pgtap/auc runs the test files whose path begins so.
