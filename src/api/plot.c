@@ -72,7 +72,7 @@ char *ltpg_figure_text(double value)
 
 char *ltpg_share_text(double share)
 {
-    if (!(share >= 0.00995))
+    if (!(share >= 0.0001))
         return number_text(share, true);
     return psprintf(share >= 0.0995 ? "%.0f\xC2\xA0%%" : "%.2g\xC2\xA0%%", share * 100);
 }

@@ -6,8 +6,8 @@
  * series data aggregation", 2014).  Points are drawn once a pixel; bars narrower than a pixel once a column, the
  * highest.
  *
- * Labels of marked points go to the first of eight places around their point that is free of other labels, points and
- * lines; strong ones choose first.
+ * Labels of marked points go to the first of eight places around their point, near it or a little further, that is
+ * free of other labels, points and lines; strong ones choose first.
  */
 #include "chart_plot.h"
 
@@ -319,16 +319,16 @@ static lt_status put_label(boxes *all, lt_markup *m, const lt_plot *p, const lt_
     double away = mark->strong ? 10 : 8;
     box best = {0};
 
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < 16; i++) {
         double cx = lt_plot_x(p, mark->x), cy = lt_plot_y(p, mark->y);
-        bool corner = places[i].x != 0 && places[i].y != 0;
-        double reach = corner ? away * 0.91 : away;
-        box b = {cx + places[i].x * (reach + width / 2) - width / 2,
-                 cy + places[i].y * (reach + height / 2) - height / 2, width, height, COVERS_MARK};
+        bool corner = places[i % 8].x != 0 && places[i % 8].y != 0;
+        double reach = (corner ? away * 0.91 : away) + (i < 8 ? 0 : 9);
+        box b = {cx + places[i % 8].x * (reach + width / 2) - width / 2,
+                 cy + places[i % 8].y * (reach + height / 2) - height / 2, width, height, COVERS_MARK};
         double cost;
 
-        if (mark->strong) /* it is never left out, so it is moved */
-            b.x = fmin(fmax(b.x, p->left + 2), fmax(p->left + p->width - width - 2, p->left + 2));
+        /* moved along the edge rather than left out */
+        b.x = fmin(fmax(b.x, p->left + 2), fmax(p->left + p->width - width - 2, p->left + 2));
         cost = cost_of(all, &b);
         if (b.x < p->left || b.x + width > p->left + p->width + 12 || b.y < p->top - 8 ||
             b.y + height > p->top + p->height)
