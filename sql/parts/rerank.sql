@@ -15,7 +15,8 @@ COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, f
 'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given with the call or else taken from a model; with a model, user_id makes methods personal, and method and strength may be NULL: the model''s own. attributes are the items'' values of whatever methods go by, such as their suppliers. segment is head, mid or tail, NULL when popularity is unknown.';
 
 CREATE FUNCTION longtail.rerank_methods()
-RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean, options text[])
-AS 'MODULE_PATHNAME', 'longtail_rerank_methods' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 5;
+RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean,
+    needs_similarity boolean, raises_tail boolean, options text[])
+AS 'MODULE_PATHNAME', 'longtail_rerank_methods' LANGUAGE C IMMUTABLE PARALLEL SAFE ROWS 8;
 COMMENT ON FUNCTION longtail.rerank_methods() IS
-'The methods of rerank and recommend, the most strength each takes, and its own options. rerank takes seed as well, and with popularity head_share and tail_share.';
+'The methods of rerank and recommend, the most strength each takes, what it must know of the items, whether more strength never lowers the number of tail items in a list, and its own options. rerank takes seed as well, and with popularity head_share and tail_share.';

@@ -339,9 +339,14 @@ Datum longtail_rerank_methods(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     for (int i = 0; lt_rerankers[i] != NULL; i++) {
         const lt_reranker *m = lt_rerankers[i];
-        Datum values[5] = {CStringGetTextDatum(m->name), CStringGetTextDatum(m->help), Float8GetDatum(m->max_strength),
-                           BoolGetDatum(m->needs_popularity || m->needs_segment), option_names(m)};
-        bool nulls[5] = {false};
+        Datum values[7] = {CStringGetTextDatum(m->name),
+                           CStringGetTextDatum(m->help),
+                           Float8GetDatum(m->max_strength),
+                           BoolGetDatum(m->needs_popularity || m->needs_segment),
+                           BoolGetDatum(m->needs_similarity),
+                           BoolGetDatum(m->raises_tail),
+                           option_names(m)};
+        bool nulls[7] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, values, nulls);
     }

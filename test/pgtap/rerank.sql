@@ -1,6 +1,6 @@
 -- Reranking what any query scored: boost, rerank, and rerank with a model.
 BEGIN;
-SELECT plan(65);
+SELECT plan(70);
 
 -- ---- boost ----
 
@@ -22,11 +22,16 @@ FROM (SELECT i, (1 / (i + 3.0) + (i * 37 % 11) / 100.0)::float8 AS s, (1000 / i)
 CREATE TABLE reranked AS
 SELECT m.name AS method, strength, r.*
 FROM longtail.rerank_methods() m, unnest('{0,0.1,0.25,0.5,0.75,1}'::float8[]) strength, list,
-     LATERAL longtail.rerank(items, scores, 10, m.name, strength, pop) r;
-CREATE TABLE methods AS SELECT name FROM longtail.rerank_methods();
+     LATERAL longtail.rerank(items, scores, 10, m.name, strength, pop) r
+WHERE NOT needs_similarity;
+CREATE TABLE methods AS SELECT name, raises_tail FROM longtail.rerank_methods() WHERE NOT needs_similarity;
 
-SELECT set_has('SELECT name FROM methods', $$ VALUES ('none'), ('popularity'), ('xquad'), ('quota'), ('random') $$,
-               'the methods there are');
+SELECT results_eq('SELECT name FROM longtail.rerank_methods()',
+                  '{none,popularity,xquad,calibrated,mmr,dpp,quota,random}'::text[], 'the methods there are');
+SELECT results_eq('SELECT name FROM longtail.rerank_methods() WHERE needs_similarity', '{mmr,dpp}'::text[],
+                  'those that compare items');
+SELECT results_eq('SELECT name FROM longtail.rerank_methods() WHERE NOT raises_tail', '{calibrated,mmr,dpp}'::text[],
+                  'those that promise nothing to the tail');
 SELECT is((SELECT count(*) FROM reranked WHERE method = name AND strength = s), 10::bigint,
           format('%s at %s gives k items', name, s))
 FROM methods, (VALUES (0.0), (1)) v (s) WHERE name <> 'none' ORDER BY name, s;
@@ -44,7 +49,7 @@ FROM reranked WHERE strength = 0 GROUP BY method ORDER BY method;
 SELECT ok(bool_and(tail >= before), 'more strength never lowers the share of the tail')
 FROM (SELECT tail, lag(tail, 1, 0::bigint) OVER (PARTITION BY method ORDER BY strength) AS before
       FROM (SELECT method, strength, count(*) FILTER (WHERE segment = 'tail') AS tail
-            FROM reranked GROUP BY method, strength) c) d;
+            FROM reranked JOIN methods ON name = method AND raises_tail GROUP BY method, strength) c) d;
 SELECT ok(max(tail) > min(tail), method || ' brings items of the tail in')
 FROM (SELECT method, strength, count(*) FILTER (WHERE segment = 'tail') AS tail FROM reranked GROUP BY method, strength) c
 WHERE method IN ('popularity', 'quota', 'random', 'xquad') GROUP BY method ORDER BY method;
