@@ -224,6 +224,8 @@ const lt_reranker *lt_reranker_find(const char *name)
 
 static lt_status check(lt_env *env, const lt_reranker *method, const lt_rerank_input *in)
 {
+    bool acts = in->strength != 0; /* the identity looks at scores alone */
+
     if (in->n < 0 || in->n > INT32_MAX)
         return lt_fail(env, LT_INVALID, "%lld candidates are more than can be reranked", (long long)in->n);
     if (in->k < 0)
@@ -234,16 +236,16 @@ static lt_status check(lt_env *env, const lt_reranker *method, const lt_rerank_i
                    ? lt_fail_detail(env, "It must be between 0 and %g.", method->max_strength)
                    : lt_fail_detail(env, "It must be a finite number of at least 0.");
     }
-    if (method->needs_popularity && in->popularity == NULL)
+    if (acts && method->needs_popularity && in->popularity == NULL)
         return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' popularity", method->name);
-    if (method->needs_segment && in->segment == NULL && in->group == NULL && in->groups == NULL)
+    if (acts && method->needs_segment && in->segment == NULL && in->group == NULL && in->groups == NULL)
         return lt_fail(env, LT_INVALID, "method \"%s\" needs the candidates' segments", method->name);
-    if (method->needs_similarity && in->similarity == NULL)
+    if (acts && method->needs_similarity && in->similarity == NULL)
         return lt_fail(env, LT_INVALID, "method \"%s\" needs to know how alike the candidates are", method->name);
     for (int64_t i = 0; i < in->n; i++) {
         if (!isfinite(in->score[i]))
             return lt_fail(env, LT_INVALID, "the score of candidate %lld is %g", (long long)i + 1, in->score[i]);
-        if (method->needs_popularity && !(in->popularity[i] >= 0 && isfinite(in->popularity[i])))
+        if (acts && method->needs_popularity && !(in->popularity[i] >= 0 && isfinite(in->popularity[i])))
             return lt_fail(env, LT_INVALID, "the popularity of candidate %lld is %g", (long long)i + 1,
                            in->popularity[i]);
     }

@@ -63,8 +63,8 @@ typedef struct lt_reranker {
 extern const lt_reranker *const lt_rerankers[];        /* NULL-terminated: the registry */
 const lt_reranker *lt_reranker_find(const char *name); /* NULL when there is none */
 /*
- * Checks the input (finite scores, strength in range, what the method needs is there), then runs. chosen and value hold
- * min(k, n). LT_INVALID with what is wrong.
+ * Checks the input (finite scores, strength in range, and unless that is 0 what the method needs is there), then runs.
+ * chosen and value hold min(k, n). LT_INVALID with what is wrong.
  */
 lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_input *in, int32_t *chosen, double *value,
                     int64_t *n_chosen);

@@ -64,6 +64,10 @@ static void test_checks(lt_env *env)
     ok(run(env, "none", &l), "none needs scores alone");
     ok(!run(env, "popularity", &l) && env->error.status == LT_INVALID, "popularity needs popularity");
     ok(!run(env, "xquad", &l) && !run(env, "quota", &l) && !run(env, "random", &l), "others need segments");
+    l.in.strength = 0;
+    for (int m = 0; lt_rerankers[m] != NULL; m++)
+        ok(run(env, lt_rerankers[m]->name, &l) && is_identity(&l), "%s at strength 0 needs nothing",
+           lt_rerankers[m]->name);
     l.in.popularity = l.popularity;
     l.in.segment = l.segment;
     l.in.strength = 1.01;

@@ -351,8 +351,8 @@ static void test_rank(lt_env *env, lt_random *random)
         ok(run(env, what ? "mmr" : "dpp", &l) && l.chosen[0] == 0 && l.chosen[1] == 1 && l.chosen[2] == 2,
            "items of which nothing is known, by %s", what ? "mmr" : "dpp");
     }
-    ok(lt_rerank(env, lt_reranker_find("mmr"), &(lt_rerank_input){.n = 4, .k = 2, .score = l.score}, l.chosen, l.value,
-                 &l.n_chosen) == LT_INVALID &&
+    ok(lt_rerank(env, lt_reranker_find("mmr"), &(lt_rerank_input){.n = 4, .k = 2, .strength = 1, .score = l.score},
+                 l.chosen, l.value, &l.n_chosen) == LT_INVALID &&
            strstr(env->error.message, "alike") != NULL,
        "without similarity: %s", env->error.message);
 }
