@@ -141,11 +141,11 @@ static ltpg_method read_stages(lt_env *env, ltpg_model *model, const lt_reranker
     return m;
 }
 
-ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model, const ltpg_method_arguments *a)
+ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *given_name, const double *given_strength,
+                             Jsonb *given, const ltpg_method_arguments *a)
 {
     const char *own = model == NULL ? "" : model->bundle.rerank;
-    const char *name = PG_ARGISNULL(a->method) ? own : text_to_cstring(PG_GETARG_TEXT_PP(a->method));
-    Jsonb *given = PG_ARGISNULL(a->options) ? parse("{}") : PG_GETARG_JSONB_P(a->options);
+    const char *name = given_name == NULL ? own : given_name;
     const lt_reranker *method;
     double strength;
 
@@ -153,8 +153,8 @@ ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *m
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("method must not be NULL"),
                         errhint("NULL takes the model's own method, and no model is given.")));
     method = find_method(name);
-    if (!PG_ARGISNULL(a->strength))
-        strength = PG_GETARG_FLOAT8(a->strength);
+    if (given_strength != NULL)
+        strength = *given_strength;
     else if (strcmp(name, "none") == 0)
         strength = 0;
     else if (strcmp(name, own) == 0)
@@ -165,14 +165,38 @@ ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *m
             (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("method \"%s\" needs a strength", name),
              own[0] == '\0' ? 0 : errhint("The model's own method is \"%s\"; another needs its strength named.", own)));
     check_strength(method, strength);
-    if (PG_ARGISNULL(a->method) && strcmp(name, "none") == 0 && strength > 0)
+    if (given_name == NULL && strcmp(name, "none") == 0 && strength > 0)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("strength %g needs a method: the model's own is \"none\"", strength),
                         errhint("Name one in the call, or set option \"rerank\" in training.")));
-    if (PG_ARGISNULL(a->method) && JB_ROOT_IS_OBJECT(given))
+    if (given_name == NULL && JB_ROOT_IS_OBJECT(given))
         given = DatumGetJsonbP(DirectFunctionCall2(
             jsonb_concat, JsonbPGetDatum(parse(model->bundle.rerank_options)), JsonbPGetDatum(given)));
     return read_stages(env, model, method, strength, given, a);
+}
+
+ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model, const ltpg_method_arguments *a)
+{
+    const char *name = PG_ARGISNULL(a->method) ? NULL : text_to_cstring(PG_GETARG_TEXT_PP(a->method));
+    double strength = PG_ARGISNULL(a->strength) ? 0 : PG_GETARG_FLOAT8(a->strength);
+
+    return ltpg_method_make(env, model, name, PG_ARGISNULL(a->strength) ? NULL : &strength,
+                            PG_ARGISNULL(a->options) ? parse("{}") : PG_GETARG_JSONB_P(a->options), a);
+}
+
+ltpg_method ltpg_method_at(const ltpg_method *method, double strength)
+{
+    ltpg_method m = *method;
+
+    check_strength(method->stages[0].method, strength);
+    m.stages = palloc(m.n_stages * sizeof *m.stages);
+    memcpy(m.stages, method->stages, m.n_stages * sizeof *m.stages);
+    m.stages[0].strength = strength;
+    if (strength == 0) { /* the identity, which wants to know nothing */
+        m.stages[0].facts = NULL;
+        m.stages[0].context = NULL;
+    }
+    return m;
 }
 
 void ltpg_method_check(lt_env *env, const char *name, double strength, const char *options)

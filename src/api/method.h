@@ -31,6 +31,14 @@ typedef struct ltpg_method {
  */
 extern ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model,
                                     const ltpg_method_arguments *arguments);
+/* The same of values: name and strength may be NULL, and of the arguments' numbers none is read. */
+extern ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *name, const double *strength,
+                                    Jsonb *options, const ltpg_method_arguments *arguments);
+/*
+ * The same method at another strength, with the facts it has: made at strength 0 it has none, so begin with the
+ * greatest of several.
+ */
+extern ltpg_method ltpg_method_at(const ltpg_method *method, double strength);
 /* An error unless a method, a strength and options would be understood, as they stand in options of training. */
 extern void ltpg_method_check(lt_env *env, const char *method, double strength, const char *options);
 

@@ -113,10 +113,11 @@ static lt_status group_by_segment(lt_env *env, const lt_popularity *p, lt_groups
 lt_status lt_ranking_go_deep(lt_env *env, lt_ranking_metrics *m, const lt_groups *attribute)
 {
     const lt_popularity *p = m->popularity;
+    lt_groups segments;
 
     m->in_depth = true;
-    LT_TRY(group_by_segment(env, p, &m->segments));
-    LT_TRY(lt_group_tally_init(env, &m->by_segment, &m->segments, m->n_k, p));
+    LT_TRY(group_by_segment(env, p, &segments));
+    LT_TRY(lt_group_tally_init(env, &m->by_segment, &segments, m->n_k, p));
     if (attribute != NULL)
         LT_TRY(lt_group_tally_init(env, &m->by_attribute, attribute, m->n_k, p));
     LT_TRY(lt_alloc(env, &m->popular, (size_t)m->longest, sizeof *m->popular, "a list by popularity"));
@@ -324,7 +325,7 @@ static lt_status measure_taste(lt_env *env, lt_ranking_metrics *m, int j, const 
     LT_TRY(lt_group_tally_divergence(env, &m->by_segment, &value[LT_TASTE_KL], &value[LT_UPD]));
     value[LT_TASTE_JS] = value[LT_UPD];
     lt_group_tally_next_list(&m->by_segment);
-    if (m->by_attribute.groups == NULL)
+    if (m->by_attribute.groups.start == NULL)
         return LT_OK;
     lt_group_tally_list(&m->by_attribute, j, items, m->hit, n);
     LT_TRY(lt_group_tally_divergence(env, &m->by_attribute, &value[LT_TASTE_KL], &value[LT_TASTE_JS]));
@@ -353,7 +354,7 @@ lt_status lt_ranking_add(lt_env *env, lt_ranking_metrics *m, const lt_ranked *us
         m->hit[r] = user->items[r] >= 0 && holds(user->relevant, user->n_relevant, user->items[r]);
     if (m->in_depth) {
         lt_group_tally_user(&m->by_segment, m->popularity, user);
-        if (m->by_attribute.groups != NULL)
+        if (m->by_attribute.groups.start != NULL)
             lt_group_tally_user(&m->by_attribute, m->popularity, user);
         n_popular = list_by_popularity(m, user, m->popular);
     }
@@ -491,7 +492,7 @@ lt_status lt_ranking_value(lt_env *env, const lt_ranking_metrics *m, lt_measure 
         return LT_OK;
     case LT_REO:
     case LT_RSP:
-        if (m->by_attribute.groups != NULL)
+        if (m->by_attribute.groups.start != NULL)
             *out = lt_group_tally_parity(&m->by_attribute, j, measure == LT_REO);
         return LT_OK;
     default:

@@ -48,7 +48,7 @@ bool lt_measure_of_users(lt_measure measure);
 
 /* What groups of items, which may overlap, had and got, over users. */
 typedef struct lt_group_tally {
-    const lt_groups *groups; /* of the I items */
+    lt_groups groups;        /* of the I items; start NULL: none */
     double *members;         /* by group: items of the catalogue */
     double whole;            /* users whose list could have had any item, but for */
     double *rankable;        /* by group: what to add to whole * members for what could have been in all lists */
@@ -74,7 +74,6 @@ typedef struct lt_ranking_metrics {
     double *kept;  /* see lt_ranking_keep */
     uint8_t *hit;  /* longest: whether each place of the user's list is a hit */
     bool in_depth; /* see lt_ranking_go_deep; what follows is of it */
-    lt_groups segments;
     lt_group_tally by_segment, by_attribute;
     int32_t *by_rank; /* I: items by popularity */
     int32_t *popular; /* longest: the user's list by popularity */

@@ -20,7 +20,7 @@ lt_status lt_group_tally_init(lt_env *env, lt_group_tally *t, const lt_groups *g
     size_t n = (size_t)groups->n;
 
     memset(t, 0, sizeof *t);
-    t->groups = groups;
+    t->groups = *groups;
     LT_TRY(lt_alloc(env, &t->members, n, sizeof(double), "the groups' figures"));
     LT_TRY(lt_alloc(env, &t->rankable, n, sizeof(double), "the groups' figures"));
     LT_TRY(lt_alloc(env, &t->relevant, n, sizeof(double), "the groups' figures"));
@@ -52,7 +52,7 @@ static void add_item(const lt_groups *groups, int32_t item, double amount, doubl
 /* Adds an item to a distribution over groups, taste or list: it counts 1 in all. */
 static void spread_item(lt_group_tally *t, int32_t item, double *of)
 {
-    const lt_groups *groups = t->groups;
+    const lt_groups *groups = &t->groups;
     int64_t from = groups->start[item], to = groups->start[item + 1];
 
     for (int64_t e = from; e < to; e++) {
@@ -68,7 +68,7 @@ void lt_group_tally_user(lt_group_tally *t, const lt_popularity *p, const lt_ran
 {
     for (int64_t i = 0; i < user->n_relevant; i++)
         if (user->relevant[i] >= 0 && !is_hidden(p, user->relevant[i]))
-            add_item(t->groups, user->relevant[i], 1, t->relevant);
+            add_item(&t->groups, user->relevant[i], 1, t->relevant);
     for (int64_t i = 0; i < user->n_history; i++)
         if (user->history[i] >= 0 && !is_hidden(p, user->history[i]))
             spread_item(t, user->history[i], t->taste);
@@ -81,14 +81,14 @@ void lt_group_tally_user(lt_group_tally *t, const lt_popularity *p, const lt_ran
             while (h < user->n_history && user->history[h] < item)
                 h++;
             if (!is_hidden(p, item) && (user->ranks_history || h == user->n_history || user->history[h] != item))
-                add_item(t->groups, item, 1, t->rankable);
+                add_item(&t->groups, item, 1, t->rankable);
         }
         return;
     }
     t->whole++;
     for (int64_t i = 0; i < user->n_history && !user->ranks_history; i++)
         if (user->history[i] >= 0 && !is_hidden(p, user->history[i]))
-            add_item(t->groups, user->history[i], -1, t->rankable);
+            add_item(&t->groups, user->history[i], -1, t->rankable);
 }
 
 void lt_group_tally_list(lt_group_tally *t, int j, const int32_t *items, const uint8_t *hit, int64_t n)
@@ -96,9 +96,9 @@ void lt_group_tally_list(lt_group_tally *t, int j, const int32_t *items, const u
     for (int64_t r = 0; r < n; r++) {
         if (items[r] < 0)
             continue;
-        add_item(t->groups, items[r], 1, t->shown + (int64_t)j * t->groups->n);
+        add_item(&t->groups, items[r], 1, t->shown + (int64_t)j * t->groups.n);
         if (hit[r])
-            add_item(t->groups, items[r], 1, t->hits + (int64_t)j * t->groups->n);
+            add_item(&t->groups, items[r], 1, t->hits + (int64_t)j * t->groups.n);
         spread_item(t, items[r], t->list);
     }
 }
@@ -162,12 +162,12 @@ void lt_group_tally_next_user(lt_group_tally *t)
  */
 double lt_group_tally_parity(const lt_group_tally *t, int j, bool relevant)
 {
-    const double *got = (relevant ? t->hits : t->shown) + (int64_t)j * t->groups->n;
+    const double *got = (relevant ? t->hits : t->shown) + (int64_t)j * t->groups.n;
     double mean = 0, squares = 0;
     int32_t n = 0;
 
     for (int pass = 0; pass < 2; pass++) {
-        for (int32_t g = 0; g < t->groups->n; g++) {
+        for (int32_t g = 0; g < t->groups.n; g++) {
             double could = relevant ? t->relevant[g] : t->rankable[g] + t->whole * t->members[g];
 
             if (could <= 0)

@@ -31,7 +31,7 @@ CREATE FUNCTION naive(m text, cut int, how text, much float8) RETURNS TABLE (met
     per_user AS (SELECT u, relevant, sum(hit::int) AS hits, sum(CASE WHEN hit THEN 1 / log(2, rank + 1) END)::float8 AS dcg,
                         (SELECT sum(1 / log(2, g + 1))::float8 FROM generate_series(1, least(relevant, cut)) g) AS ideal,
                         sum(CASE WHEN hit THEN hits_so_far::float8 / rank END) AS precisions, min(rank) FILTER (WHERE hit) AS first,
-                        avg(interactions) AS popularity, avg((segment = 'tail')::int)::float8 AS tail, avg(novelty) AS novelty
+                        avg(interactions) AS popularity, avg((segment = 'tail')::int)::float8 AS tail, count(*) FILTER (WHERE segment = 'tail') AS tails, avg(novelty) AS novelty
                  FROM ranked GROUP BY u, relevant),
     exposure AS (SELECT i.item_id, segment, count(l.item_id) AS shown FROM longtail.item_stats(m) i LEFT JOIN (SELECT item_id FROM lists) l USING (item_id) GROUP BY 1, 2)
     SELECT 'hit_rate', avg((hits > 0)::int) FROM per_user
@@ -44,10 +44,34 @@ CREATE FUNCTION naive(m text, cut int, how text, much float8) RETURNS TABLE (met
     UNION ALL SELECT 'mrr', avg(coalesce(1.0 / first, 0)) FROM per_user
     UNION ALL SELECT 'arp', avg(popularity) FROM per_user
     UNION ALL SELECT 'aplt', avg(tail) FROM per_user
+    UNION ALL SELECT 'aclt', avg(tails) FROM per_user
     UNION ALL SELECT 'novelty', avg(novelty) FROM per_user
+    UNION ALL SELECT 'entropy', longtail.entropy(shown) FROM exposure
+    UNION ALL SELECT 'exposure_' || segment, sum(shown)::float8 / (SELECT sum(shown) FROM exposure) FROM exposure GROUP BY segment
+    UNION ALL SELECT 'exposure_mad', longtail.mean_absolute_deviation(shown) / (SELECT count(*) FROM testers) FROM exposure
+    UNION ALL SELECT 'exposure_cv', longtail.coefficient_of_variation(shown) FROM exposure
     UNION ALL SELECT 'catalogue_coverage', avg((shown > 0)::int) FROM exposure
     UNION ALL SELECT 'tail_coverage', avg((shown > 0)::int) FROM exposure WHERE segment = 'tail'
     UNION ALL SELECT 'gini', sum((2 * place - n - 1) * shown)::float8 / (max(n) * sum(shown)) FROM (SELECT shown, row_number() OVER (ORDER BY shown) AS place, count(*) OVER () AS n FROM exposure) e
+$$;
+-- What needs to know more: of the user's taste, of what is alike, of who could have been shown.
+CREATE TABLE segments AS SELECT item_id, segment FROM longtail.item_stats('m');
+CREATE TABLE unseen AS SELECT u, item_id, segment, row_number() OVER (PARTITION BY u ORDER BY popularity_rank) AS place FROM testers, longtail.item_stats('m') WHERE NOT EXISTS (SELECT FROM bought b WHERE b.u = testers.u AND b.item = item_id);
+CREATE INDEX ON unseen (u, item_id);
+ANALYZE unseen, segments;
+CREATE FUNCTION naive_deep(m text, cut int, how text, much float8) RETURNS TABLE (metric text, value float8) LANGUAGE SQL AS $$
+    WITH lists AS MATERIALIZED (SELECT t.u, r.item_id, r.segment, r.rank, i.kind, p.place, x.u IS NOT NULL AS hit FROM testers t, LATERAL longtail.recommend(m, t.u, cut, how, much) r
+                   JOIN items i ON i.item = r.item_id JOIN unseen p USING (item_id) LEFT JOIN test x ON x.u = p.u AND x.item = item_id WHERE p.u = t.u),
+    taste AS (SELECT u, segment, sum(had)::float8 / sum(sum(had)) OVER (PARTITION BY u) AS p, sum(got)::float8 / sum(sum(got)) OVER (PARTITION BY u) AS q
+              FROM (SELECT u, segment, 1 AS had, 0 AS got FROM bought JOIN testers USING (u) JOIN segments ON item_id = item UNION ALL SELECT u, segment, 0, 1 FROM lists WHERE u IN (SELECT u FROM bought)) x GROUP BY 1, 2),
+    distance AS (SELECT u, longtail.js_divergence(p, q) AS js, sum(CASE WHEN p > 0 THEN p * ln(p / (0.99 * q + 0.01 * p)) / ln(2) ELSE 0 END) AS kl FROM taste GROUP BY u),
+    chances AS (SELECT (SELECT count(*) FROM lists l WHERE l.segment = s.segment AND hit)::float8 / (SELECT count(*) FROM test JOIN segments r ON item_id = item WHERE r.segment = s.segment) AS found,
+                       (SELECT count(*) FROM lists l WHERE l.segment = s.segment)::float8 / (SELECT count(*) FROM unseen p WHERE p.segment = s.segment) AS shown FROM (SELECT DISTINCT segment FROM segments) s)
+    SELECT 'diversity', avg(diversity) FROM (SELECT avg((a.kind <> b.kind)::int) AS diversity FROM lists a JOIN lists b ON a.u = b.u AND a.rank < b.rank GROUP BY a.u) x
+    UNION ALL SELECT 'serendipity', count(*) FILTER (WHERE hit AND place > cut)::float8 / cut / (SELECT count(*) FROM testers) FROM lists
+    UNION ALL SELECT unnest('{upd,taste_js,taste_kl}'::text[]), unnest(ARRAY[avg(js), avg(js), avg(kl)]) FROM distance
+    UNION ALL SELECT 'popreo', stddev_pop(found) / avg(found) FROM chances
+    UNION ALL SELECT 'poprsp', stddev_pop(shown) / avg(shown) FROM chances
 $$;
 CREATE TABLE measured AS
 SELECT v.how, v.much::float8 AS much, e.* FROM (VALUES ('none', 0.0), ('popularity', 0.3), ('quota', 0.5), ('xquad', 0.6)) v (how, much), LATERAL longtail.evaluate('m', 'later', '{1,5,20}', how, much) e;
@@ -55,8 +79,12 @@ SELECT ok(count(*) = 1 AND bool_and(abs(measured.value - n.value) < 1e-9), forma
 FROM (SELECT k, how, much, n.* FROM unnest('{1,5,20}'::int[]) k, (VALUES ('none', 0.0), ('popularity', 0.3), ('quota', 0.5), ('xquad', 0.6)) v (how, much),
       LATERAL naive('m', k, how, much) n) n
 LEFT JOIN measured USING (metric, k, how, much) GROUP BY metric, k, how, much ORDER BY metric, k, how, much;
-SELECT set_eq('SELECT DISTINCT metric FROM measured WHERE k IS NOT NULL', $$ SELECT metric FROM naive('m', 1, 'none', 0) $$, 'and these are all');
-SELECT ok(bool_and(n = (SELECT count(*) FROM testers)), 'n is the users that have a test') FROM measured WHERE k IS NOT NULL;
+SELECT ok(bool_and(coalesce(abs(measured.value - n.value) < 1e-6, n.value IS NULL AND measured.value IS NULL)) AND count(*) = 7, format('%s at %s with %s %s', string_agg(metric, ', '), k, how, much))
+FROM (SELECT v.*, n.* FROM (VALUES (1, 'none', 0.0), (5, 'quota', 0.5), (20, 'xquad', 0.6)) v (k, how, much), LATERAL naive_deep('m', k, how, much) n) n LEFT JOIN measured USING (metric, k, how, much) GROUP BY k, how, much ORDER BY k;
+SELECT set_eq('SELECT DISTINCT metric FROM measured WHERE k IS NOT NULL', $$ SELECT metric FROM naive('m', 1, 'none', 0) UNION SELECT metric FROM naive_deep('m', 1, 'none', 0) $$, 'and these are all');
+SELECT ok(bool_and(n = (SELECT count(*) FROM testers)), 'n is the users that have a test') FROM measured WHERE k IS NOT NULL AND metric NOT IN ('diversity', 'upd', 'taste_js', 'taste_kl');
+SELECT ok(bool_and(n = (SELECT count(*) FROM testers WHERE u IN (SELECT u FROM bought))), 'or of these those who have a taste') FROM measured WHERE metric IN ('upd', 'taste_js', 'taste_kl');
+SELECT ok(bool_and(n = CASE k WHEN 1 THEN 0 ELSE (SELECT count(*) FROM testers) END), 'or a list that can be diverse') FROM measured WHERE metric = 'diversity';
 SELECT ok(count(*) > 5 AND bool_and(value > 0), 'none of them trivial') FROM measured WHERE k = 20 AND how = 'none';
 
 -- The AUC of each user's whole ranking, over pairs of a relevant item and one that is not.
@@ -105,11 +133,12 @@ SELECT ok(abs(e.value - x.auc) < 1e-9, 'auc is that of the ranking with populari
 -- ---- tradeoff ----
 
 SELECT is(array_agg(strength), '{0,0.05,0.1,0.15,0.2,0.3,0.4,0.5}', 'one row a strength') FROM longtail.tradeoff('m', 'later');
-SELECT results_eq($$ SELECT strength, ndcg, recall, hit_rate, aplt, tail_coverage, catalogue_coverage, gini, novelty FROM longtail.tradeoff('m', 'later', 5, 'popularity', '{0.3,0}') $$,
+SELECT results_eq($$ SELECT strength, ndcg, recall, hit_rate, aplt, tail_coverage, catalogue_coverage, gini, novelty, diversity FROM longtail.tradeoff('m', 'later', 5, 'popularity', '{0.3,0}') $$,
     $$ SELECT s, (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'ndcg'), (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'recall'),
        (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'hit_rate'), (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'aplt'),
        (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'tail_coverage'), (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'catalogue_coverage'),
-       (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'gini'), (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'novelty')
+       (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'gini'), (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'novelty'),
+       (SELECT value FROM longtail.evaluate('m', 'later', '{5}', 'popularity', s) e WHERE e.metric = 'diversity')
        FROM unnest('{0.3,0}'::float8[]) s $$, 'each row is evaluate');
 SELECT ok(abs(t.ndcg - m.value) < 1e-12, 'strength 0 is the list without a method') FROM longtail.tradeoff('m', 'later', 5) t, measured m WHERE t.strength = 0 AND m.metric = 'ndcg' AND m.k = 5 AND m.how = 'none';
 SELECT ok(bool_and(aplt >= before), 'more strength, more of the tail') FROM (SELECT aplt, lag(aplt, 1, 0) OVER (ORDER BY strength) AS before FROM longtail.tradeoff('m', 'later')) x;
