@@ -333,6 +333,7 @@ static lt_status run_stages(lt_env *env, const lt_rerank_stage *stages, int n_st
             now.group = NULL;
             now.groups = NULL;
             now.similarity = NULL;
+            memcpy(now.user_taste, in->user_taste, sizeof now.user_taste); /* facts may have put another in its place */
         }
         if (stage->facts != NULL)
             LT_TRY(stage->facts(env, stage->context, &now));

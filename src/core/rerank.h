@@ -71,7 +71,8 @@ lt_status lt_rerank(lt_env *env, const lt_reranker *method, const lt_rerank_inpu
 
 /*
  * One of several methods, one after the other.  facts, if not NULL, fills what the method wants to know of the
- * candidates beyond popularity and segments: group, groups or similarity of in->item[0..n).
+ * candidates beyond popularity and segments: group, groups or similarity of in->item[0..n), and the user's taste for a
+ * group; the next stage gets none of these.
  */
 typedef struct lt_rerank_stage {
     const lt_reranker *method;

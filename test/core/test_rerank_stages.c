@@ -34,6 +34,7 @@ static lt_status facts(lt_env *env, void *context, lt_rerank_input *in)
     t->k = in->k;
     t->last_strength = in->strength;
     t->wrong += in->group != NULL || in->groups != NULL || in->similarity != NULL;
+    t->wrong += memcmp(in->user_taste, all->in.user_taste, sizeof in->user_taste) != 0;
     for (int64_t i = 0; i < in->n; i++) {
         int32_t item = in->item[i];
 
@@ -51,6 +52,7 @@ static lt_status facts(lt_env *env, void *context, lt_rerank_input *in)
         t->groups = (lt_groups){GROUPS, t->start, t->group, all->groups.target};
         in->groups = &t->groups;
     }
+    in->user_taste[LT_MID] += 1; /* for this stage alone */
     return LT_OK;
 }
 
