@@ -43,7 +43,7 @@ CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, 
     candidates "any" DEFAULT NULL, exclude "any" DEFAULT NULL, popularity_exponent float8 DEFAULT NULL,
     options jsonb DEFAULT '{}')
 RETURNS TABLE (item_id text, score float8, base_score float8, rank integer, segment text)
-AS 'MODULE_PATHNAME', 'longtail_recommend_basket' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+AS 'MODULE_PATHNAME', 'longtail_recommend_basket' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, text, float8, boolean, "any", "any", float8, jsonb) IS
 'The k best items for somebody of whom only a basket of items is known, best first: those that algorithms which answer from past items would give a user who has these; of other algorithms, what is popular. exclude_basket leaves out the basket itself; the other arguments are as for recommend.';
 
@@ -53,7 +53,7 @@ CREATE FUNCTION longtail.recommend_basket(model text, items anycompatiblearray, 
     options jsonb DEFAULT '{}', method text DEFAULT NULL,
     OUT item_id anyelement, OUT score float8, OUT base_score float8, OUT rank integer, OUT segment text)
 RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'longtail_recommend_basket_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10;
+AS 'MODULE_PATHNAME', 'longtail_recommend_basket_typed' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10;
 COMMENT ON FUNCTION longtail.recommend_basket(text, anycompatiblearray, integer, anyelement, float8, boolean, "any", "any", float8, jsonb, text) IS
 'As recommend_basket, with item_id in the type of item_type: recommend_basket(''shop'', ''{17, 4}'', 10, item_type => NULL::bigint).';
 

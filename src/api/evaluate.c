@@ -123,7 +123,8 @@ Datum longtail_evaluate(PG_FUNCTION_ARGS)
                                              .options = 5,
                                              .own = ltpg_evaluate_options,
                                              .n_own = ltpg_evaluate_options_count,
-                                             .many = true};
+                                             .many = true,
+                                             .measures_attribute = true};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ltpg_method method;

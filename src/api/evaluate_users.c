@@ -25,7 +25,7 @@ Datum longtail_evaluate_users(PG_FUNCTION_ARGS)
                                              .options = 5,
                                              .own = ltpg_evaluate_options,
                                              .n_own = ltpg_evaluate_options_count,
-                                             .many = true};
+                                             .many = true, .measures_attribute = true};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ltpg_method method;
@@ -94,7 +94,7 @@ static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, con
 {
     lt_option *own = palloc((ltpg_evaluate_options_count + lengthof(compare_options)) * sizeof *own);
     const ltpg_method_arguments arguments = {
-        .own = own, .n_own = ltpg_evaluate_options_count + lengthof(compare_options), .many = true};
+        .own = own, .n_own = ltpg_evaluate_options_count + lengthof(compare_options), .many = true, .measures_attribute = true};
     Jsonb *given = PG_GETARG_JSONB_P(at), *options = PG_GETARG_JSONB_P(5);
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0)), *method_name = NULL;
     bool has_strength;

@@ -130,6 +130,8 @@ static ltpg_method read_stages(lt_env *env, ltpg_model *model, const lt_reranker
             *options = options_of(env, stage->method, NULL, 0, object);
         }
         stage->options = options;
+        if (!a->measures_attribute)
+            ltpg_facts_check(stage->method, options);
         if (stage->strength == 0) /* the identity, which wants to know nothing */
             continue;
         m.uses_taste |= stage->method->uses_taste;

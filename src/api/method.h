@@ -16,6 +16,7 @@ typedef struct ltpg_method_arguments {
     int n_own;
     bool many;                         /* for many lists */
     const ltpg_candidates *candidates; /* of no model; NULL: the model's items */
+    bool measures_attribute;           /* option attribute serves the function too: methods may do without values */
 } ltpg_method_arguments;
 
 typedef struct ltpg_method {

@@ -39,7 +39,7 @@ static void add_strengths(ways *w, const ltpg_evaluation *e, const char *name, c
                           Jsonb *options)
 {
     const ltpg_method_arguments arguments = {
-        .own = ltpg_evaluate_options, .n_own = ltpg_evaluate_options_count, .many = true};
+        .own = ltpg_evaluate_options, .n_own = ltpg_evaluate_options_count, .many = true, .measures_attribute = true};
     double greatest = -INFINITY;
     ltpg_method method;
 

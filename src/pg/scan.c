@@ -136,12 +136,15 @@ static const char *primary_key_column(Oid relation)
 
 const char *ltpg_features_key(Oid relation, const char *column)
 {
-    const char *key = get_attnum(relation, column) > 0 ? column : primary_key_column(relation);
+    const char *key = column != NULL && get_attnum(relation, column) > 0 ? column : primary_key_column(relation);
 
     if (key == NULL)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
                         errmsg("cannot tell which column of %s holds the ids",
                                ltpg_relation_name(relation, "features relation")),
-                        errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
+                        column == NULL
+                            ? errhint("It needs a single-column primary key; with model => a model's name, a column "
+                                      "named as that model's item_column.")
+                            : errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
     return key;
 }

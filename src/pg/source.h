@@ -23,7 +23,8 @@ extern void ltpg_scan(const char *query, ltpg_row_function each, void *context);
 extern char *ltpg_relation_name(Oid relation, const char *role);
 /* The column's number and base type; an error naming relation, role and, as a hint, the columns there are. */
 extern AttrNumber ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type);
-/* The column of a features relation that holds the key: named as `column`, or else the single-column primary key. */
+/* The column of a features relation that holds the key: named as `column`, if not NULL, or else the single-column
+ * primary key. */
 extern const char *ltpg_features_key(Oid relation, const char *column);
 
 /* The columns of a relation that feed an encoder whose features are named like them, in the order of `select`. */
