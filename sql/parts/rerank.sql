@@ -14,6 +14,61 @@ AS 'MODULE_PATHNAME', 'longtail_rerank' LANGUAGE C STABLE PARALLEL RESTRICTED RO
 COMMENT ON FUNCTION longtail.rerank(anyarray, float8[], integer, text, float8, float8[], text, "any", jsonb, text[]) IS
 'The k best of scored items, reordered for the tail by a method of rerank_methods(); strength 0 keeps the order by score. Popularity is each item''s number of interactions, given with the call or else taken from a model; with a model, user_id makes methods personal, and method and strength may be NULL: the model''s own. attributes are the items'' values of whatever methods go by, such as their suppliers. segment is head, mid or tail, NULL when popularity is unknown.';
 
+-- The aggregate, with as many arguments as are needed: aggregates have no defaults.
+CREATE FUNCTION longtail.rerank_agg_add(state internal, item anynonarray, score float8, k integer, method text, strength float8)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_add' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_add(internal, anynonarray, float8, integer, text, float8) IS
+'Part of rerank_agg.';
+CREATE FUNCTION longtail.rerank_agg_final(state internal, item anynonarray, score float8, k integer, method text, strength float8)
+RETURNS anyarray
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_final' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_final(internal, anynonarray, float8, integer, text, float8) IS
+'Part of rerank_agg.';
+CREATE AGGREGATE longtail.rerank_agg(item anynonarray, score float8, k integer, method text, strength float8) (
+    SFUNC = longtail.rerank_agg_add, STYPE = internal,
+    FINALFUNC = longtail.rerank_agg_final, FINALFUNC_EXTRA, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED);
+COMMENT ON AGGREGATE longtail.rerank_agg(anynonarray, float8, integer, text, float8) IS
+'The k best of the group''s items, best first, as rerank has them; k, method and strength are the same in all rows. NULL without rows.';
+
+CREATE FUNCTION longtail.rerank_agg_add(state internal, item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_add' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_add(internal, anynonarray, float8, integer, text, float8, float8) IS
+'Part of rerank_agg.';
+CREATE FUNCTION longtail.rerank_agg_final(state internal, item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8)
+RETURNS anyarray
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_final' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_final(internal, anynonarray, float8, integer, text, float8, float8) IS
+'Part of rerank_agg.';
+CREATE AGGREGATE longtail.rerank_agg(item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8) (
+    SFUNC = longtail.rerank_agg_add, STYPE = internal,
+    FINALFUNC = longtail.rerank_agg_final, FINALFUNC_EXTRA, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED);
+COMMENT ON AGGREGATE longtail.rerank_agg(anynonarray, float8, integer, text, float8, float8) IS
+'As rerank_agg, with each item''s number of interactions; NULL in all rows: not known.';
+
+CREATE FUNCTION longtail.rerank_agg_add(state internal, item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8, options jsonb)
+RETURNS internal
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_add' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_add(internal, anynonarray, float8, integer, text, float8, float8, jsonb) IS
+'Part of rerank_agg.';
+CREATE FUNCTION longtail.rerank_agg_final(state internal, item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8, options jsonb)
+RETURNS anyarray
+AS 'MODULE_PATHNAME', 'longtail_rerank_agg_final' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.rerank_agg_final(internal, anynonarray, float8, integer, text, float8, float8, jsonb) IS
+'Part of rerank_agg.';
+CREATE AGGREGATE longtail.rerank_agg(item anynonarray, score float8, k integer, method text, strength float8,
+    popularity float8, options jsonb) (
+    SFUNC = longtail.rerank_agg_add, STYPE = internal,
+    FINALFUNC = longtail.rerank_agg_final, FINALFUNC_EXTRA, FINALFUNC_MODIFY = READ_ONLY, PARALLEL = RESTRICTED);
+COMMENT ON AGGREGATE longtail.rerank_agg(anynonarray, float8, integer, text, float8, float8, jsonb) IS
+'As rerank_agg, with the options of rerank, the same in all rows.';
+
 CREATE FUNCTION longtail.rerank_methods()
 RETURNS TABLE (name text, description text, maximum_strength float8, needs_popularity boolean,
     needs_similarity boolean, raises_tail boolean, options text[])
