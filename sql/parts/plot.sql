@@ -56,7 +56,7 @@ CREATE FUNCTION longtail.plot_tradeoff(model text, test regclass, k integer DEFA
 RETURNS text
 AS 'MODULE_PATHNAME', 'longtail_plot_tradeoff' LANGUAGE C STABLE PARALLEL UNSAFE;
 COMMENT ON FUNCTION longtail.plot_tradeoff(text, regclass, integer, text, float8[], jsonb) IS
-'What each strength of a method gains for the tail and costs in accuracy, as a picture (SVG) of what tradeoff returns. It marks the strength that shows most of the tail within 2 % of the plain NDCG; option ndcg_budget is another share. Other options are those of tradeoff.';
+'What each strength of a method gains for the tail and costs in accuracy, as a picture (SVG) of what tradeoff returns. It marks the strength that shows most of the tail within 2 % of the plain NDCG; option ndcg_budget is another share. Other options are those of tradeoff; method NULL is the model''s own.';
 
 CREATE FUNCTION longtail.plot_long_tail(model text, k integer DEFAULT 10, method text DEFAULT NULL,
     strength float8 DEFAULT NULL, options jsonb DEFAULT '{}')

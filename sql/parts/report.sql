@@ -115,7 +115,7 @@ WITH measured AS MATERIALIZED (
     UNION ALL
     SELECT 4, NULL, '<figure>' ||
            longtail.plot_tradeoff(report.model, report.test, report.k,
-                                  CASE method WHEN 'none' THEN 'popularity' ELSE method END,
+                                  CASE method WHEN 'none' THEN 'popularity' END,
                                   CASE WHEN method IN ('none', 'popularity') THEN '{0,0.05,0.1,0.15,0.2,0.3,0.4,0.5}'::float8[]
                                        ELSE '{0,0.1,0.2,0.3,0.4,0.5,0.7,1}' END) ||
            '</figure><p>A strength is chosen on rows that are neither trained on nor reported.</p>'

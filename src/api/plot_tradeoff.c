@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "cache.h"
 #include "catalog/pg_type.h"
 #include "rows.h"
 #include "utils/array.h"
@@ -97,7 +98,7 @@ Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
                            {.kind = LT_CHART_LINE, .colour = LT_BLUE}};
     lt_panel panel = {.height = 360, .series = series, .n_series = 2};
     lt_chart chart = {.panels = &panel, .n_panels = 1};
-    const char *method;
+    const char *name, *method;
     double *column, limit_x[2], limit_y[2], most = 0;
     lt_ticks ticks;
     int64 n;
@@ -107,7 +108,9 @@ Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
             ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
         arguments[i] = PG_GETARG_DATUM(i);
     }
-    method = PG_ARGISNULL(3) ? "the model's own method" : ltpg_utf8(ltpg_text_argument(fcinfo, 3, "method"));
+    name = ltpg_text_argument(fcinfo, 0, "model");
+    method = PG_ARGISNULL(3) ? ltpg_model_open(fcinfo, name)->bundle.rerank
+                             : ltpg_utf8(ltpg_text_argument(fcinfo, 3, "method"));
     t.budget = *ltpg_plot_numbers("SELECT coalesce(($1->>'ndcg_budget')::float8, 0.02)", 1, &types[5], &arguments[5],
                                   NULL, 1, &n);
     if (!(t.budget >= 0 && t.budget <= 1))
@@ -145,7 +148,7 @@ Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
         series[0].x = limit_x;
         series[0].y = limit_y;
     }
-    chart.title = psprintf("What the tail costs: %s", ltpg_utf8(ltpg_text_argument(fcinfo, 0, "model")));
+    chart.title = psprintf("What the tail costs: %s", ltpg_utf8(name));
     chart.subtitle = tradeoff_subtitle(&t, method);
     return ltpg_plot(env, &chart);
 }

@@ -161,6 +161,9 @@ SELECT is(strong(longtail.plot_tradeoff('knn', 'test', 5, 'popularity', '{0.2,0.
 FROM t WHERE fits ORDER BY aplt DESC, strength LIMIT 1;
 SELECT is(strong(longtail.plot_tradeoff('knn', 'test', 5, 'none', '{0}')), '{plain}', 'only the plain lists');
 SELECT ok(xmlparse(DOCUMENT longtail.plot_tradeoff('knn', 'least', 5)) IS DOCUMENT, 'a test of nothing new');
+SELECT longtail.train('own', 'bought', 'item_knn', 'u', 'i', options => '{"split": "none", "rerank": {"method": "quota", "strength": 0.2}}') \g /dev/null
+SELECT is(part(longtail.plot_tradeoff('own', 'test', 5, NULL, '{0,0.5}'), '//s:circle/@cx|//s:text[@class="lt-key"]'),
+          part(longtail.plot_tradeoff('own', 'test', 5, 'quota', '{0,0.5}'), '//s:circle/@cx|//s:text[@class="lt-key"]'), 'the model''s own method');
 SELECT matches(error_of($$ SELECT longtail.plot_tradeoff('knn', 'test', 5, options => '{"ndcg_budget": 2}') $$),
                'ndcg_budget.*from 0 to 1', 'a budget that is none');
 SELECT matches(error_of($$ SELECT longtail.plot_tradeoff('knn', 'test', NULL) $$), 'k must not be NULL', 'NULL');
