@@ -158,14 +158,16 @@ static const double exponents[] = {0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7},
 /* The plain order, then each method at its strengths. */
 static void list_ways(FunctionCallInfo fcinfo, const ltpg_evaluation *e, ways *w)
 {
-    Jsonb *options = PG_GETARG_JSONB_P(6);
+    Jsonb *options = PG_GETARG_JSONB_P(6), *plain;
     double nothing = 0, *given = NULL;
     int n_given = PG_ARGISNULL(5) ? 0 : strengths_argument(fcinfo, 5, &given), n;
     Datum *name;
     bool *null;
 
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &name, &null, &n);
-    add_strengths(w, e, "none", &nothing, 1, options);
+    plain = DatumGetJsonbP(
+        DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(options), CStringGetTextDatum("then"))); /* nothing follows */
+    add_strengths(w, e, "none", &nothing, 1, plain);
     for (int i = 0; i < n; i++) {
         const char *method = null[i] ? "" : TextDatumGetCString(name[i]);
         const lt_reranker *reranker = lt_reranker_find(method);
@@ -202,7 +204,7 @@ static int choose(const trial *t, int n, double budget)
     return chosen;
 }
 
-/* What options say of the method, without what they say of the measuring. */
+/* What options say of the method, chain included, without what they say of the measuring. */
 static const char *options_of_method(Jsonb *options)
 {
     for (int i = 0; i < ltpg_evaluate_options_count; i++)
