@@ -65,11 +65,11 @@ COMMENT ON FUNCTION longtail.similar_items(text, anycompatible, integer) IS
 
 CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method text DEFAULT NULL,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, popularity_exponent float8 DEFAULT NULL,
-    options jsonb DEFAULT '{}')
+    min_exposure integer DEFAULT NULL, max_head_share float8 DEFAULT NULL, options jsonb DEFAULT '{}')
 RETURNS TABLE (user_id text, item_id text, score float8, base_score float8, rank integer, segment text)
-AS 'MODULE_PATHNAME', 'longtail_recommend_all' LANGUAGE C STABLE PARALLEL SAFE ROWS 10000;
-COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean, float8, jsonb) IS
-'Recommendations for every user the model knows, for CREATE TABLE AS. exclude_seen leaves out what users had when the version was trained.';
+AS 'MODULE_PATHNAME', 'longtail_recommend_all' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10000;
+COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean, float8, integer, float8, jsonb) IS
+'Recommendations for every user the model knows, for CREATE TABLE AS. exclude_seen leaves out what users had when the version was trained. min_exposure is how often every item (or every value of option exposure_attribute) must appear over all lists, max_head_share the most of all places that head items may get.';
 
 CREATE FUNCTION longtail.explain(model text, user_id anycompatible, item_id "any")
 RETURNS TABLE (reason text, contribution float8)

@@ -1,5 +1,6 @@
 /*
- * recommend.c: longtail.recommend, recommend_basket, recommend_all, similar_items, item_stats: lists of items.
+ * recommend.c: longtail.recommend, recommend_basket, similar_items, item_stats: lists of items; and what recommend_all
+ * shares with them.
  *
  * The walk: cache -> live reads of the user -> score, top-k, rerank (core) -> rows out.
  *
@@ -7,15 +8,13 @@
  * they have, where the algorithm answers from that, and else gets the most popular items, reranked as asked.  A basket
  * is somebody of whom nothing else is known.
  */
-#include "longtail.h"
+#include "listing.h"
 
 #include <math.h>
 
-#include "cache.h"
 #include "catalog/pg_type.h"
 #include "funcapi.h"
 #include "ids.h"
-#include "method.h"
 #include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -27,11 +26,10 @@ PG_FUNCTION_INFO_V1(longtail_recommend);
 PG_FUNCTION_INFO_V1(longtail_recommend_typed);
 PG_FUNCTION_INFO_V1(longtail_recommend_basket);
 PG_FUNCTION_INFO_V1(longtail_recommend_basket_typed);
-PG_FUNCTION_INFO_V1(longtail_recommend_all);
 PG_FUNCTION_INFO_V1(longtail_similar_items);
 PG_FUNCTION_INFO_V1(longtail_item_stats);
 
-static ltpg_model *open_recommender(FunctionCallInfo fcinfo)
+ltpg_model *ltpg_listing_model(FunctionCallInfo fcinfo)
 {
     ltpg_model *model;
 
@@ -42,7 +40,7 @@ static ltpg_model *open_recommender(FunctionCallInfo fcinfo)
     return model;
 }
 
-static int k_argument(FunctionCallInfo fcinfo, int n)
+int ltpg_listing_k(FunctionCallInfo fcinfo, int n)
 {
     if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -132,7 +130,7 @@ static void exclude(uint8 *excluded, const int32 *items, int64 n)
         excluded[items[i]] = 1;
 }
 
-static const char *segment_of(const ltpg_model *model, int32 item)
+const char *ltpg_listing_segment(const ltpg_model *model, int32 item)
 {
     return lt_segment_names[model->recommender.popularity.segment[item]];
 }
@@ -147,15 +145,14 @@ static void put_list(ReturnSetInfo *result, const ltpg_model *model, const lt_li
         const char *bytes = lt_dictionary_key(&model->bundle.items, list->item[i], &length);
         Datum value[5] = {ltpg_key_datum(model->bundle.item_id, bytes, length, type), Float8GetDatum(list->score[i]),
                           Float8GetDatum(list->base[i]), Int32GetDatum((int32)i + 1),
-                          CStringGetTextDatum(segment_of(model, list->item[i]))};
+                          CStringGetTextDatum(ltpg_listing_segment(model, list->item[i]))};
         bool null[5] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);
     }
 }
 
-/* The argument popularity_exponent; NULL is the model's own. */
-static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model, int n)
+double ltpg_listing_exponent(FunctionCallInfo fcinfo, const ltpg_model *model, int n)
 {
     double exponent = PG_ARGISNULL(n) ? model->bundle.popularity_exponent : PG_GETARG_FLOAT8(n);
 
@@ -165,20 +162,13 @@ static double exponent_argument(FunctionCallInfo fcinfo, const ltpg_model *model
     return exponent;
 }
 
-static const lt_option list_options[] = {
-    {"seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"},
-};
+static const lt_option list_options[] = {LTPG_SEED_OPTION};
 
-/* What is to be done with lists, into the request. many: for many of them. */
-static ltpg_method take_method(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model, int method, int strength,
-                               int options, bool many, lt_request *request)
+/* What is to be done with the list, into the request. */
+static ltpg_method take_method(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model, int method, lt_request *request)
 {
-    ltpg_method_arguments arguments = {.method = method,
-                                       .strength = strength,
-                                       .options = options,
-                                       .own = list_options,
-                                       .n_own = lengthof(list_options),
-                                       .many = many};
+    ltpg_method_arguments arguments = {
+        .method = method, .strength = 4, .options = 9, .own = list_options, .n_own = lengthof(list_options)};
     ltpg_method m = ltpg_method_read(fcinfo, env, model, &arguments);
 
     request->stages = m.stages;
@@ -193,17 +183,17 @@ static ltpg_method take_method(FunctionCallInfo fcinfo, lt_env *env, ltpg_model 
  */
 static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
 {
-    ltpg_model *model = open_recommender(fcinfo);
+    ltpg_model *model = ltpg_listing_model(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 2)};
+    lt_request request = {.k = ltpg_listing_k(fcinfo, 2)};
     bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
     uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     ltpg_method method;
     lt_list list;
 
     InitMaterializedSRF(fcinfo, 0);
-    method = take_method(fcinfo, env, model, typed ? 10 : 3, 4, 9, false, &request);
-    request.adjust = lt_adjustment_with(&model->recommender, exponent_argument(fcinfo, model, 8));
+    method = take_method(fcinfo, env, model, typed ? 10 : 3, &request);
+    request.adjust = lt_adjustment_with(&model->recommender, ltpg_listing_exponent(fcinfo, model, 8));
     if (basket)
         take_basket(fcinfo, model, &request);
     else
@@ -244,65 +234,13 @@ Datum longtail_recommend_basket_typed(PG_FUNCTION_ARGS)
     return recommend(fcinfo, true, true);
 }
 
-/* recommend_all(model, k, method, strength, exclude_seen, popularity_exponent, options) */
-Datum longtail_recommend_all(PG_FUNCTION_ARGS)
-{
-    ltpg_model *model = open_recommender(fcinfo);
-    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
-    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
-    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    lt_request request = {.k = k_argument(fcinfo, 1),
-                          .adjust = lt_adjustment_with(&model->recommender, exponent_argument(fcinfo, model, 5))};
-    bool exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4);
-    uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
-    lt_pairs seen = ltpg_model_seen(env, model);
-    uint64 seed;
-
-    InitMaterializedSRF(fcinfo, 0);
-    take_method(fcinfo, env, model, 2, 3, 6, true, &request);
-    seed = request.seed;
-    request.excluded = excluded;
-    for (int32 user = 0; user < model->bundle.users.n; user++) {
-        MemoryContext old = MemoryContextSwitchTo(memory);
-        lt_env *user_env = ltpg_env(memory, 0);
-        int64_t length;
-        const char *bytes = lt_dictionary_key(&model->bundle.users, user, &length);
-        Datum user_id = PointerGetDatum(cstring_to_text(ltpg_key_text(model->bundle.user_id, bytes, length)));
-        lt_list list;
-
-        CHECK_FOR_INTERRUPTS();
-        request.subject.user = user;
-        lt_subject_take_history(&request.subject, &seen, user);
-        request.seed = seed + (uint64)user;
-        if (exclude_seen)
-            exclude(excluded, request.subject.history, request.subject.n_history);
-        LTPG(user_env, lt_recommend(user_env, &model->recommender, &request, &list));
-        for (int64 i = 0; i < list.n; i++) {
-            Datum value[6] = {user_id,
-                              CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
-                              Float8GetDatum(list.score[i]),
-                              Float8GetDatum(list.base[i]),
-                              Int32GetDatum((int32)i + 1),
-                              CStringGetTextDatum(segment_of(model, list.item[i]))};
-            bool null[6] = {false};
-
-            tuplestore_putvalues(result->setResult, result->setDesc, value, null);
-        }
-        for (int64 i = 0; i < request.subject.n_history; i++)
-            excluded[request.subject.history[i]] = 0;
-        MemoryContextSwitchTo(old);
-        MemoryContextReset(memory);
-    }
-    return (Datum)0;
-}
-
 /* similar_items(model, item_id, k) */
 Datum longtail_similar_items(PG_FUNCTION_ARGS)
 {
-    ltpg_model *model = open_recommender(fcinfo);
+    ltpg_model *model = ltpg_listing_model(fcinfo);
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
-    int k = k_argument(fcinfo, 2);
+    int k = ltpg_listing_k(fcinfo, 2);
     int32 item =
         PG_ARGISNULL(1) ? -1 : ltpg_model_item(model, PG_GETARG_DATUM(1), get_fn_expr_argtype(fcinfo->flinfo, 1));
     lt_list list;
@@ -313,7 +251,7 @@ Datum longtail_similar_items(PG_FUNCTION_ARGS)
     LTPG(env, lt_similar(env, &model->recommender, item, k, &list));
     for (int64 i = 0; i < list.n; i++) {
         Datum value[4] = {CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])), Float8GetDatum(list.score[i]),
-                          Int32GetDatum((int32)i + 1), CStringGetTextDatum(segment_of(model, list.item[i]))};
+                          Int32GetDatum((int32)i + 1), CStringGetTextDatum(ltpg_listing_segment(model, list.item[i]))};
         bool null[4] = {false};
 
         tuplestore_putvalues(result->setResult, result->setDesc, value, null);
@@ -324,7 +262,7 @@ Datum longtail_similar_items(PG_FUNCTION_ARGS)
 /* item_stats(model) */
 Datum longtail_item_stats(PG_FUNCTION_ARGS)
 {
-    ltpg_model *model = open_recommender(fcinfo);
+    ltpg_model *model = ltpg_listing_model(fcinfo);
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     const lt_popularity *p = &model->recommender.popularity;
 
@@ -334,7 +272,7 @@ Datum longtail_item_stats(PG_FUNCTION_ARGS)
         Datum value[6] = {CStringGetTextDatum(ltpg_model_item_text(model, item)),
                           Float8GetDatum(p->count[item]),
                           Int32GetDatum(p->rank[item]),
-                          CStringGetTextDatum(segment_of(model, item)),
+                          CStringGetTextDatum(ltpg_listing_segment(model, item)),
                           Float8GetDatum(p->novelty[item]),
                           Float8GetDatum(trend == NULL ? 0 : exp(trend[item]))};
         bool null[6] = {[5] = trend == NULL};

@@ -343,8 +343,16 @@ static int64_t find(work *w, wanted what, int32_t target, int64_t n)
     lt_exposure *e = w->e;
     const lt_exposure_bounds *b = &e->bounds;
 
-    for (int32_t i = 0; i < b->items; i++)
-        e->mask[i] = (w->excluded != NULL && w->excluded[i]) || is_hidden(b, i) || !is_wanted(w, i, what, target);
+    if (what == NEEDED_ANY && b->groups == NULL)
+        for (int32_t i = 0; i < b->items; i++) /* what the list has of them is left out below */
+            e->mask[i] = e->need[i] == 0;
+    else
+        for (int32_t i = 0; i < b->items; i++)
+            e->mask[i] = !is_wanted(w, i, what, target);
+    for (int32_t i = 0; w->excluded != NULL && i < b->items; i++)
+        e->mask[i] |= w->excluded[i];
+    for (int32_t i = 0; b->hidden != NULL && i < b->items; i++)
+        e->mask[i] |= b->hidden[i];
     for (int64_t p = 0; p < w->n; p++)
         if (e->state[p] != GONE)
             e->mask[w->item[p]] = 1;

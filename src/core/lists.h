@@ -15,6 +15,8 @@ int64_t lt_candidates_of(const lt_recommender *r, const lt_request *q);
 lt_status lt_score_candidates(lt_env *env, const lt_recommender *r, const lt_request *q, float *margin);
 /* A margin adjusted; on the scale that orders lists (see recommend.c). */
 float lt_adjusted(const lt_recommender *r, float margin, int32_t item, const lt_adjustment *adjust);
+/* What orders candidates: the request's adjustment and the pointwise methods it begins with; *first: what is behind. */
+lt_adjustment lt_ordering(const lt_request *q, int *first);
 /* The list from the candidates' margins. */
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out);
 /*

@@ -272,22 +272,29 @@ int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float 
     return k;
 }
 
+lt_adjustment lt_ordering(const lt_request *q, int *first)
+{
+    lt_adjustment adjust = q->adjust;
+
+    for (*first = 0; *first < q->n_stages && q->stages[*first].method->pointwise; ++*first)
+        if (q->stages[*first].method->needs_popularity && q->stages[*first].strength > 0) {
+            adjust.popularity += q->stages[*first].strength;
+            adjust.prepared = NULL;
+        }
+    return adjust;
+}
+
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
 {
+    int first; /* the first stage that looks at the list; popularity before it is a further adjustment */
+    lt_adjustment adjust = lt_ordering(q, &first);
     int64_t n = lt_candidates_of(r, q);
-    lt_adjustment adjust = q->adjust;
     int64_t k = q->k < n ? q->k : n, pool;
-    int first = 0; /* the first stage that looks at the list; popularity before it is a further adjustment */
     const uint8_t *hidden = r->bundle->hidden;
     float *ordering, *value;
     uint8_t *excluded = NULL;
     int32_t *best;
 
-    for (; first < q->n_stages && q->stages[first].method->pointwise; first++)
-        if (q->stages[first].method->needs_popularity && q->stages[first].strength > 0) {
-            adjust.popularity += q->stages[first].strength;
-            adjust.prepared = NULL;
-        }
     pool = first == q->n_stages ? k : (10 * k > POOL ? 10 * k : POOL);
     if (pool > n)
         pool = n;
