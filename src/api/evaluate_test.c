@@ -159,6 +159,7 @@ static void find_attribute(ltpg_evaluation *e)
     lt_rerank_input in = {.n = n};
     ltpg_facts *facts;
 
+    ltpg_facts_check(lt_reranker_find("none"), &e->options);
     if (lt_option_text(&e->options, "attribute")[0] == '\0')
         return;
     facts = ltpg_facts_make(e->model, NULL, lt_reranker_find("calibrated"), &e->options, true);

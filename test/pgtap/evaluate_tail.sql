@@ -45,6 +45,34 @@ INSERT INTO expected VALUES
 SELECT ok(m.n = e.n AND coalesce(abs(m.value - e.value) < 1e-9, m.value IS NULL AND e.value IS NULL), format('%s is %s over %s, by hand %s over %s', metric, m.value, m.n, e.value, e.n)) FROM expected e LEFT JOIN measured m USING (metric);
 SELECT is(count(*), 0::bigint, 'without an attribute nothing is measured by one') FROM measured WHERE metric IN ('reo', 'rsp');
 
+-- ---- by an attribute of the items ----
+
+-- Makers: a and b are x's, c is x's and y's, d is y's; e and f nobody's.
+CREATE FUNCTION kl(p float8, q float8) RETURNS float8 LANGUAGE SQL AS $$ SELECT coalesce(p * lb(nullif(p, 0) / q), 0) + coalesce((1 - p) * lb(nullif(1 - p, 0) / (1 - q)), 0) $$;
+CREATE FUNCTION js(p float8, q float8) RETURNS float8 LANGUAGE SQL AS $$ SELECT (kl(p, (p + q) / 2) + kl(q, (p + q) / 2)) / 2 $$;
+CREATE FUNCTION steck(p float8, q float8) RETURNS float8 LANGUAGE SQL AS $$ SELECT kl(p, 0.99 * q + 0.01 * p) $$;
+SELECT ok(coalesce(abs(m.value - e.value) < 1e-9, false) AND m.n = e.n, format('%s@%s by makers is %s over %s, by hand %s', metric, k, m.value, m.n, e.value)) FROM (VALUES
+    -- x's share of what they have and of the list: 3 all, a quarter; 5 all, three quarters; 7 a quarter, all
+    ('taste_js', 2, (js(1, 0.25) + js(1, 0.75) + js(0.25, 1)) / 3, 3), ('taste_kl', 2, (steck(1, 0.25) + steck(1, 0.75) + steck(0.25, 1)) / 3, 3),
+    ('upd', 2, 2 / 3.0, 3), -- of head, mid and tail, as ever
+    -- c and a are wanted of x, d and c of y; at 2 all are found, at 1 only a
+    ('reo', 2, 0, 4), ('reo', 1, spread(1 / 2.0, 0), 4),
+    -- 4 x 3 - 4 of x that they do not have, 4 x 2 - 2 of y
+    ('rsp', 2, spread(7 / 8.0, 3 / 6.0), 4), ('rsp', 1, spread(4 / 8.0, 1 / 6.0), 4)) e (metric, k, value, n)
+LEFT JOIN longtail.evaluate('m', 'test', '{1,2}', options => '{"attribute": "makers"}') m USING (metric, k);
+CREATE TABLE elsewhere AS SELECT item, unnest(makers) AS maker FROM items;
+SELECT results_eq($$ SELECT metric, value FROM longtail.evaluate('m', 'test', '{2}', options => '{"attribute": "maker", "attributes": "elsewhere"}') $$, $$ SELECT metric, value FROM longtail.evaluate('m', 'test', '{2}', options => '{"attribute": "makers"}') $$, 'of another relation, one row a value');
+SELECT ok(bool_and(n > 0) AND count(*) = 2, 'with a method that goes by segments') FROM longtail.evaluate('m', 'test', '{2}', 'xquad', 0.5, '{"attribute": "makers"}') WHERE metric IN ('reo', 'rsp');
+SELECT is(avg(u.value), max(m.value), 'by user') FROM longtail.evaluate_users('m', 'test', 2, options => '{"attribute": "makers"}') u, longtail.evaluate('m', 'test', '{2}', options => '{"attribute": "makers"}') m WHERE u.metric = 'taste_js' AND m.metric = 'taste_js';
+SELECT matches(error_of(format($$ SELECT longtail.evaluate('m', 'test', options => %L) $$, o)), e, o) FROM (VALUES
+    ('{"attribute": "nothing"}', 'column "nothing"'), ('{"attributes": "elsewhere"}', 'needs option "attribute"'), ('{"attribute": "maker", "attributes": "nowhere"}', 'nowhere')) v (o, e);
+
+-- ---- diversity ----
+
+CREATE TABLE alike AS SELECT * FROM (VALUES ('c', 'd', 0.5), ('b', 'c', -0.25), ('a', 'b', 0.75)) v (i, j, s);
+SELECT ok(abs(value - (0.5 + 1.25 + 0.25 + 0.25) / 4) < 1e-6 AND n = 4, 'diversity as a relation says what is alike: ' || value) FROM longtail.evaluate('m', 'test', '{2}', options => '{"similarity": "alike"}') WHERE metric = 'diversity';
+SELECT matches(error_of($$ SELECT longtail.evaluate('m', 'test', options => '{"similarity": "model"}') $$), 'popularity', 'of the model, which has nothing to compare by');
+
 -- ---- by user ----
 
 CREATE TABLE by_user AS SELECT * FROM longtail.evaluate_users('m', 'test', 2);
