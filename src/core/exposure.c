@@ -153,6 +153,9 @@ static lt_status take_needs(lt_env *env, lt_exposure *e, int64_t head_items)
         if (b->groups == NULL && head_items > 0 && b->head_share < 1)
             lt_fail_detail(env, "Of %lld places, head items, of which there are %lld, may have %lld.",
                            (long long)e->all_places, (long long)head_items, (long long)head_allowed(e, e->all_places));
+        else if (b->seen != NULL && e->all_places < b->users * b->k)
+            lt_fail_detail(env, "They have %lld places, for users have some of the items already.",
+                           (long long)e->all_places);
         return lt_fail_hint(env, "The largest minimum that they have room for is %lld.", (long long)largest);
     }
     for (int32_t user = 0; user < b->users; user++)
