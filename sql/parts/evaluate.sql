@@ -15,7 +15,7 @@ COMMENT ON FUNCTION longtail.evaluate_users(text, regclass, integer, text, float
 'Each test user''s values of the measures that evaluate has the means of, at one k, for joins with what else is known of the users. A measure that is not defined for a user, such as the diversity of a list of one, has no row.';
 
 CREATE FUNCTION longtail.compare(model text, test regclass, a jsonb, b jsonb, k integer DEFAULT 10,
-    options jsonb DEFAULT '{"samples": 2000, "level": 0.95, "seed": 1}')
+    options jsonb DEFAULT '{"seed": 1, "level": 0.95, "samples": 2000}')
 RETURNS TABLE (metric text, a float8, b float8, difference float8, lower float8, upper float8, p_value float8, n bigint)
 AS 'MODULE_PATHNAME', 'longtail_compare' LANGUAGE C STABLE PARALLEL UNSAFE ROWS 18;
 COMMENT ON FUNCTION longtail.compare(text, regclass, jsonb, jsonb, integer, jsonb) IS
