@@ -91,7 +91,9 @@ static void add_datum(const value_reader *r, int32 row, Datum value, Oid type)
         add_value(r->env, r->table, row, VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
         return;
     }
-    if (type == BPCHAROID)
+    if (type == BOOLOID)
+        output = DatumGetBool(value) ? "true" : "false"; /* as a cast to text has it, and as people write it */
+    else if (type == BPCHAROID)
         output = TextDatumGetCString(DirectFunctionCall1(rtrim1, value));
     else
         output = OutputFunctionCall((FmgrInfo *)&r->output, value);

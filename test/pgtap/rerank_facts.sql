@@ -61,10 +61,12 @@ SELECT is(listed(format($$recommend('als', %s, 12, 'calibrated', 0.8, options =>
 FROM generate_series(1, 8) u;
 SELECT is((SELECT string_agg(item_id, ',' ORDER BY rank) FROM longtail.recommend_all('als', 12, 'calibrated', 0.8, options => '{"attribute": "tags"}') WHERE user_id = '5'),
           listed($$recommend('als', 5, 12, 'calibrated', 0.8, options => '{"attribute": "tag", "attributes": "tags"}')$$), 'of many lists too');
-CREATE VIEW maker_lists AS SELECT item, ARRAY[maker] AS makers, kind::char(20) AS padded, jsonb_build_object('k', kind) AS json, kind::varchar AS short FROM items;
+CREATE VIEW maker_lists AS SELECT item, ARRAY[maker] AS makers, kind::char(20) AS padded, jsonb_build_object('k', kind) AS json, kind::varchar AS short, maker = 2 AS yes, CASE WHEN maker = 2 THEN 'true' ELSE 'false' END AS word FROM items;
 SELECT is(listed(format($$recommend('als', 6, 12, 'calibrated', 0.8, options => '{"attribute": "%s", "attributes": "maker_lists"}')$$, a)),
           listed(format($$recommend('als', 6, 12, 'calibrated', 0.8, options => '{"attribute": "%s", "attributes": "items"}')$$, b)), a || ' is read by its text')
 FROM (VALUES ('makers', 'maker'), ('padded', 'kind'), ('json', 'kind'), ('short', 'kind')) v (a, b);
+SELECT is(listed($$recommend('als', 6, 12, 'quota', 0.5, options => '{"attribute": "yes", "attributes": "maker_lists", "values": ["true"]}')$$),
+          listed($$recommend('als', 6, 12, 'quota', 0.5, options => '{"attribute": "word", "attributes": "maker_lists", "values": ["true"]}')$$), 'booleans are true and false');
 
 -- users of whom nothing is known, and baskets
 SELECT is(listed($$recommend('als', 12345, 12, 'calibrated', 0.8, options => '{"attribute": "kind"}')$$), listed($$recommend('als', 12345, 12)$$), 'nobody''s taste leaves the order alone');
