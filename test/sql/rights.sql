@@ -24,6 +24,7 @@ SELECT longtail.predict('shop', 1, 'item 1');
 SELECT longtail.explain('shop', 1, 'item 1');
 SELECT longtail.recommend_all('shop', 3);
 SELECT longtail.item_stats('shop');
+SELECT longtail.exposure('shop', 'pg_class', 'relname');
 SELECT longtail.coefficients('shop');
 SELECT longtail.evaluate('shop', 'pg_class');
 SELECT longtail.evaluate('shop', 'pg_class', options => '{"version": 1}');
