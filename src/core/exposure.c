@@ -469,7 +469,6 @@ static int64_t settle(work *w)
             e->head_need -= b->groups == NULL && is_head(b, t);
         }
     }
-    e->moved += w->n_added;
     e->places_left -= n;
     return kept;
 }

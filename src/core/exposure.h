@@ -37,7 +37,6 @@ typedef struct lt_exposure {
     int64_t all_places, places_left;
     int64_t reserve; /* places that the pace leaves for what is missing then */
     int64_t head;    /* places that head items got */
-    int64_t moved;   /* places that got another item */
     /* of one list */
     int64_t *claimed; /* T: what the list has of its need; 0 between lists */
     uint8_t *mask;    /* I */
