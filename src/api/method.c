@@ -86,8 +86,7 @@ static lt_rerank_stage read_then(const JsonbValue *element, Jsonb **object)
                  errmsg("an element of option \"then\" lacks a method or a strength"),
                  errdetail("Each has a \"method\" (text), a \"strength\" (number), and the method's own options.")));
     stage.method = find_method(pnstrdup(name->val.string.val, name->val.string.len));
-    stage.strength =
-        DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(strength->val.numeric)));
+    stage.strength = DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(strength->val.numeric)));
     check_strength(stage.method, stage.strength);
     return stage;
 }
@@ -95,8 +94,8 @@ static lt_rerank_stage read_then(const JsonbValue *element, Jsonb **object)
 /* ---- the stages of a call ---- */
 
 /* model == NULL and candidates == NULL: only checked, nothing is read. */
-static ltpg_method read_stages(lt_env *env, ltpg_model *model, const lt_reranker *method, double strength,
-                               Jsonb *given, const ltpg_method_arguments *a)
+static ltpg_method read_stages(lt_env *env, ltpg_model *model, const lt_reranker *method, double strength, Jsonb *given,
+                               const ltpg_method_arguments *a)
 {
     JsonbValue *then;
     int further = 0;
@@ -172,8 +171,8 @@ ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *given_n
                         errmsg("strength %g needs a method: the model's own is \"none\"", strength),
                         errhint("Name one in the call, or set option \"rerank\" in training.")));
     if (given_name == NULL && JB_ROOT_IS_OBJECT(given))
-        given = DatumGetJsonbP(DirectFunctionCall2(
-            jsonb_concat, JsonbPGetDatum(parse(model->bundle.rerank_options)), JsonbPGetDatum(given)));
+        given = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(parse(model->bundle.rerank_options)),
+                                                   JsonbPGetDatum(given)));
     return read_stages(env, model, method, strength, given, a);
 }
 
