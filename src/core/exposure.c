@@ -23,9 +23,9 @@
  * The head's share h.  After p places head items may have had floor(h p) of them; what a list leaves of that, later
  * ones may use.  Those of a list that are too many give way, the lowest-placed first and those needed last, to the best
  * of mid and tail; where these do not suffice the list keeps its length, and later lists pay.  Needs of head items are
- * met within the share: they are feasible while their sum is at most floor(h P) - floor(h p), P being all places, and a
- * list takes what of them later ones could not.  Values whose items are of the head and of the rest have no such
- * guarantee.
+ * met within the share, where mid and tail have k items at least: they are feasible while their sum is at most
+ * floor(h P) - floor(h p), P being all places, and a list takes what of them later ones could not.  Values whose items
+ * are of the head and of the rest have no such guarantee.
  *
  * The order of a list is kept; new items follow, the best-scoring first.
  */
