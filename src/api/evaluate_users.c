@@ -25,7 +25,8 @@ Datum longtail_evaluate_users(PG_FUNCTION_ARGS)
                                              .options = 5,
                                              .own = ltpg_evaluate_options,
                                              .n_own = ltpg_evaluate_options_count,
-                                             .many = true, .measures_attribute = true};
+                                             .many = true,
+                                             .measures_attribute = true};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ltpg_method method;
@@ -85,16 +86,18 @@ static bool side_has(const Jsonb *given, const char *key, enum jbvType type, Jso
         out->type == jbvNull)
         return false;
     if (out->type != type)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("\"%s\" of a side must be a %s", key,
-                                                                         type == jbvString ? "text" : "number")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("\"%s\" of a side must be a %s", key, type == jbvString ? "text" : "number")));
     return true;
 }
 
 static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, const int *k, side *s)
 {
     lt_option *own = palloc((ltpg_evaluate_options_count + lengthof(compare_options)) * sizeof *own);
-    const ltpg_method_arguments arguments = {
-        .own = own, .n_own = ltpg_evaluate_options_count + lengthof(compare_options), .many = true, .measures_attribute = true};
+    const ltpg_method_arguments arguments = {.own = own,
+                                             .n_own = ltpg_evaluate_options_count + lengthof(compare_options),
+                                             .many = true,
+                                             .measures_attribute = true};
     Jsonb *given = PG_GETARG_JSONB_P(at), *options = PG_GETARG_JSONB_P(5);
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0)), *method_name = NULL;
     bool has_strength;
@@ -105,9 +108,8 @@ static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, con
     memcpy(own, ltpg_evaluate_options, ltpg_evaluate_options_count * sizeof *own);
     memcpy(own + ltpg_evaluate_options_count, compare_options, sizeof compare_options);
     if (!JB_ROOT_IS_OBJECT(given) || !JB_ROOT_IS_OBJECT(options))
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a, b and options must be JSON objects"),
-                 errhint("For example '{\"method\": \"xquad\", \"strength\": 0.3}'.")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a, b and options must be JSON objects"),
+                        errhint("For example '{\"method\": \"xquad\", \"strength\": 0.3}'.")));
     if (side_has(given, "model", jbvString, &value))
         name = pnstrdup(value.val.string.val, value.val.string.len);
     if (side_has(given, "method", jbvString, &value))

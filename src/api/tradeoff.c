@@ -28,8 +28,8 @@ static void add_way(ways *w, ltpg_method method)
 {
     if (w->n == w->room) {
         w->room = Max(8, 2 * w->room);
-        w->method = w->method == NULL ? palloc(w->room * sizeof *w->method)
-                                      : repalloc(w->method, w->room * sizeof *w->method);
+        w->method =
+            w->method == NULL ? palloc(w->room * sizeof *w->method) : repalloc(w->method, w->room * sizeof *w->method);
     }
     w->method[w->n++] = method;
 }
@@ -106,9 +106,9 @@ static int strengths_argument(FunctionCallInfo fcinfo, int at, double **out)
 Datum longtail_tradeoff(PG_FUNCTION_ARGS)
 {
     static const char *const names[] = {"model", "test", "k", NULL, "strengths", "options"};
-    static const lt_measure columns[] = {LT_NDCG,          LT_RECALL,             LT_HIT_RATE, LT_APLT,
-                                         LT_TAIL_COVERAGE, LT_CATALOGUE_COVERAGE, LT_GINI,     LT_NOVELTY,
-                                         LT_DIVERSITY};
+    static const lt_measure columns[] = {LT_NDCG, LT_RECALL,        LT_HIT_RATE,
+                                         LT_APLT, LT_TAIL_COVERAGE, LT_CATALOGUE_COVERAGE,
+                                         LT_GINI, LT_NOVELTY,       LT_DIVERSITY};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ways w = {0};

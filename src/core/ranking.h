@@ -48,21 +48,21 @@ bool lt_measure_of_users(lt_measure measure);
 
 /* What groups of items, which may overlap, had and got, over users. */
 typedef struct lt_group_tally {
-    lt_groups groups;        /* of the I items; start NULL: none */
-    double *members;         /* by group: items of the catalogue */
-    double whole;            /* users whose list could have had any item, but for */
-    double *rankable;        /* by group: what to add to whole * members for what could have been in all lists */
-    double *relevant;        /* by group: of all users, those of them that are relevant */
-    double *shown, *hits;    /* n_k x groups: of these, those in the first k of the list */
-    double *taste, *list;    /* scratch by group: what the user has, and what the list has; 0 between users */
-    double *p, *q;           /* scratch */
-    int32_t *touched;        /* scratch: groups that taste or list has anything of */
+    lt_groups groups;     /* of the I items; start NULL: none */
+    double *members;      /* by group: items of the catalogue */
+    double whole;         /* users whose list could have had any item, but for */
+    double *rankable;     /* by group: what to add to whole * members for what could have been in all lists */
+    double *relevant;     /* by group: of all users, those of them that are relevant */
+    double *shown, *hits; /* n_k x groups: of these, those in the first k of the list */
+    double *taste, *list; /* scratch by group: what the user has, and what the list has; 0 between users */
+    double *p, *q;        /* scratch */
+    int32_t *touched;     /* scratch: groups that taste or list has anything of */
     int32_t n_touched;
 } lt_group_tally;
 
 typedef struct lt_ranking_metrics {
     int n_k;
-    const int *k; /* the caller's, as is popularity: both must outlive this */
+    const int *k;    /* the caller's, as is popularity: both must outlive this */
     int64_t longest; /* k */
     const lt_popularity *popularity;
     int64_t users;
@@ -106,8 +106,8 @@ typedef struct lt_ranked {
     /* read in depth */
     const int32_t *history; /* what the user has, ascending */
     int64_t n_history;
-    bool ranks_history;             /* it could be in the list */
-    const int32_t *candidates;      /* ascending, the only items that could be; NULL: the whole catalogue */
+    bool ranks_history;        /* it could be in the list */
+    const int32_t *candidates; /* ascending, the only items that could be; NULL: the whole catalogue */
     int64_t n_candidates;
     const lt_similarity *similarity; /* of items[0..n); NULL: unknown */
 } lt_ranked;

@@ -146,8 +146,8 @@ static void test_hidden(void)
     fine(env, lt_ranking_init(env, &n, &k, 1, &q));
     fine(env, lt_ranking_go_deep(env, &m, &of));
     fine(env, lt_ranking_go_deep(env, &n, &as));
-    fine(env, lt_ranking_add(env, &m,
-                             &(lt_ranked){shown, 3, &shown[1], 1, .auc = NAN, .history = has, .n_history = 2}));
+    fine(env,
+         lt_ranking_add(env, &m, &(lt_ranked){shown, 3, &shown[1], 1, .auc = NAN, .history = has, .n_history = 2}));
     fine(env, lt_ranking_add(env, &n,
                              &(lt_ranked){as_if, 3, &as_if[1], 1, .auc = NAN, .history = has_as_if, .n_history = 1}));
     for (int measure = 0; measure < LT_MEASURES; measure++) {

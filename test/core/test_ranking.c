@@ -257,8 +257,8 @@ static void test_candidates(lt_env *env)
 {
     static const int k = 2;
     static const int32_t candidates[] = {1, 3, 4, 5}, has[] = {3}, list[] = {5, 4}, wants[] = {4, 5};
-    lt_ranked user = {list, 2, wants, 2, .auc = NAN, .history = has, .n_history = 1, .candidates = candidates,
-                      .n_candidates = 4};
+    lt_ranked user = {
+        list, 2, wants, 2, .auc = NAN, .history = has, .n_history = 1, .candidates = candidates, .n_candidates = 4};
     lt_popularity p;
     lt_ranking_metrics m;
 
@@ -272,8 +272,8 @@ static void test_candidates(lt_env *env)
         near(value_of(env, &m, LT_SERENDIPITY, 0, NULL), again ? 1 : 0.5, 1e-15, "serendipity among candidates");
         near(value_of(env, &m, LT_POPRSP, 0, NULL), again ? spread2(0, 2.0 / 3) : spread2(0, 1), 1e-15,
              "poprsp among candidates: no head to show");
-        near(value_of(env, &m, LT_RSP, 0, NULL), again ? spread2(0, 1.0 / 3) : 0, 1e-15,
-             "rsp: %s", again ? "3, which is of A, was not shown" : "only B could be");
+        near(value_of(env, &m, LT_RSP, 0, NULL), again ? spread2(0, 1.0 / 3) : 0, 1e-15, "rsp: %s",
+             again ? "3, which is of A, was not shown" : "only B could be");
     }
 }
 
@@ -351,7 +351,7 @@ static void test_properties(lt_env *env, lt_random *random)
                 wrong++;
         }
         for (int j = 0; j < 3; j++) {
-            static const lt_measure shares[] = {LT_UPD,           LT_TASTE_JS,      LT_SERENDIPITY, LT_EXPOSURE_HEAD,
+            static const lt_measure shares[] = {LT_UPD,           LT_TASTE_JS,     LT_SERENDIPITY, LT_EXPOSURE_HEAD,
                                                 LT_EXPOSURE_TAIL, LT_EXPOSURE_MID, LT_GINI};
             double serendipity = value_of(&scope.env, &m, LT_SERENDIPITY, j, NULL);
 
