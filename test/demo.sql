@@ -133,7 +133,10 @@ SELECT metric, round(max(value) FILTER (WHERE list = 'popular')::numeric, 4) AS 
        round(max(value) FILTER (WHERE list = 'plain')::numeric, 4) AS "best plain",
        round(max(value) FILTER (WHERE list = 'best')::numeric, 4) AS "best NDCG",
        round(max(value) FILTER (WHERE list = 'shop')::numeric, 4) AS "kept for the tail", max(n) AS customers
-FROM outcome GROUP BY metric ORDER BY min(CASE metric WHEN 'ndcg' THEN 1 WHEN 'aplt' THEN 2 ELSE 3 END), metric;
+FROM outcome
+WHERE metric IN ('ndcg', 'recall', 'hit_rate', 'aplt', 'tail_coverage', 'catalogue_coverage', 'gini', 'novelty', 'diversity',
+                 'serendipity', 'upd')
+GROUP BY metric ORDER BY min(CASE metric WHEN 'ndcg' THEN 1 WHEN 'aplt' THEN 2 ELSE 3 END), metric;
 
 \echo
 \echo '7. In words'
@@ -155,3 +158,8 @@ SELECT format(E'For %s customers'' later purchases, NDCG@10 was %s, where the be
               round(100 * k.catalogue, 1), round(100 * p.catalogue, 1))
 FROM o k, o p, o b, o f, (SELECT count(*) AS items FROM longtail.item_stats('shop') WHERE segment = 'tail') AS t
 WHERE k.list = 'shop' AND p.list = 'plain' AND b.list = 'best' AND f.list = 'popular';
+
+\echo
+\echo '8. A page with all of it, and the long tail as a picture: demo-output/report.html, demo-output/long-tail.svg'
+SELECT longtail.report('shop', 'retail.later') \g demo-output/report.html
+SELECT longtail.plot_long_tail('plain', 10, 'quota', 0.3) \g demo-output/long-tail.svg
