@@ -241,20 +241,12 @@ static void measure_items(lt_ranking_metrics *m, int j, const int32_t *items, in
  */
 static lt_status measure_diversity(lt_env *env, const lt_similarity *s, int64_t n, double *value)
 {
-    float *alike;
-    double sum = 0;
+    double alike;
 
     if (s == NULL || n < 2)
         return LT_OK;
-    LT_TRY(lt_alloc(env, &alike, (size_t)s->n, sizeof *alike, "a list's similarity"));
-    for (int64_t i = 1; i < n; i++) {
-        LT_TRY(lt_poll(env));
-        lt_similarity_to(s, i, alike);
-        for (int64_t other = 0; other < i; other++)
-            sum += 1 - (double)alike[other];
-    }
-    *value = sum / ((double)n * (double)(n - 1) / 2);
-    lt_free(env, alike);
+    LT_TRY(lt_similarity_mean(env, s, n, &alike));
+    *value = 1 - alike;
     return LT_OK;
 }
 

@@ -68,7 +68,7 @@ static lt_status add(lt_env *env, void *context, int64_t i)
     if (l->rest[i] <= FLOOR)
         return LT_OK;
     LT_TRY(lt_alloc(env, &column, (size_t)l->n, sizeof *column, "the candidates' similarity"));
-    lt_similarity_to(l->similarity, i, l->likeness);
+    LT_TRY(lt_similarity_to(env, l->similarity, i, l->likeness));
     for (int64_t j = 0; j < l->n; j++)
         column[j] = l->likeness[j];
     for (int64_t s = 0; s < l->columns; s++)

@@ -29,8 +29,7 @@ static lt_status add(lt_env *env, void *context, int64_t i)
 {
     list *l = context;
 
-    (void)env;
-    lt_similarity_to(l->similarity, i, l->likeness);
+    LT_TRY(lt_similarity_to(env, l->similarity, i, l->likeness));
     for (int64_t j = 0; j < l->similarity->n; j++)
         l->nearest[j] = l->likeness[j] > l->nearest[j] ? l->likeness[j] : l->nearest[j];
     return LT_OK;

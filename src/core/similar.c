@@ -23,8 +23,7 @@ static lt_status cosines(lt_env *env, const lt_table *t, int32_t item, float *sc
     lt_similarity similarity;
 
     LT_TRY(lt_similarity_init(env, &similarity, t, NULL, t->n));
-    LT_TRY(lt_poll(env));
-    lt_similarity_to(&similarity, item, score);
+    LT_TRY(lt_similarity_to(env, &similarity, item, score));
     lt_similarity_free(env, &similarity);
     return LT_OK;
 }

@@ -2,6 +2,7 @@
  * similarity.h: how alike candidates are: by vectors of theirs, or as a matrix says.
  *
  * Legend: n candidates.  Similarity is from -1 to 1, of a candidate to itself 1 (0 where its vector is all zeros).
+ * Errors are those of polling and memory alone.
  */
 #ifndef LT_SIMILARITY_H
 #define LT_SIMILARITY_H
@@ -20,6 +21,8 @@ typedef struct lt_similarity {
 lt_status lt_similarity_init(lt_env *env, lt_similarity *s, const lt_table *rows, const float *matrix, int64_t n);
 void lt_similarity_free(lt_env *env, lt_similarity *s);
 /* out[0..n): how alike each candidate is to candidate i. */
-void lt_similarity_to(const lt_similarity *s, int64_t i, float *out);
+lt_status lt_similarity_to(lt_env *env, const lt_similarity *s, int64_t i, float *out);
+/* How alike the first m candidates are, 2 <= m <= n: the mean over all pairs of them. */
+lt_status lt_similarity_mean(lt_env *env, const lt_similarity *s, int64_t m, double *out);
 
 #endif

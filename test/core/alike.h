@@ -32,12 +32,13 @@ static float *cosines_of(lt_env *env, const lt_scorer *scorer, int32_t n, const 
     ok(rows.n == n + 2 && rows.dense + rows.sparse > 0, "%s: a row an item", what);
     fine(env, lt_similarity_init(env, &s, &rows, NULL, n + 2));
     for (int32_t i = 0; i < n; i++) {
-        lt_similarity_to(&s, i, one);
+        if (lt_similarity_to(env, &s, i, one) != LT_OK)
+            one[n] = NAN;
         memcpy(cosine + (int64_t)i * n, one, (size_t)n * sizeof *one);
         stranger_is_zero = stranger_is_zero && one[n] == 0;
     }
     ok(stranger_is_zero && s.scale[n] == 0, "%s: an unknown item has zeros", what);
-    lt_similarity_to(&s, 2, one);
+    fine(env, lt_similarity_to(env, &s, 2, one));
     near(one[n + 1], 1, 1e-6, "%s: an item is like itself", what);
     return cosine;
 }

@@ -25,37 +25,71 @@ static void test_similarity(lt_env *env)
     lt_table both = {.n = 5, .dense = 2, .sparse = 7, .x = x, .start = start, .col = col, .val = val};
     lt_similarity s;
     float row[5], again[5], matrix[25];
+    double by_vectors, by_matrix;
 
     fine(env, lt_similarity_init(env, &s, &both, NULL, 5));
     for (int i = 0; i < 5; i++) {
-        lt_similarity_to(&s, i, row);
+        fine(env, lt_similarity_to(env, &s, i, row));
         for (int j = 0; j < 5; j++) {
             near(row[j], want[i][j], 1e-7, "cosine of %d and %d, by hand", i, j);
             matrix[i * 5 + j] = (float)want[i][j];
         }
     }
-    lt_similarity_to(&s, 1, row);
-    lt_similarity_to(&s, 1, again);
+    fine(env, lt_similarity_to(env, &s, 1, row));
+    fine(env, lt_similarity_to(env, &s, 1, again));
     ok(memcmp(row, again, sizeof row) == 0, "asked again, the same");
+    fine(env, lt_similarity_mean(env, &s, 5, &by_vectors));
+    near(by_vectors, 2 * 0.5773502691896258 / 10, 1e-7, "the mean over all pairs, by hand");
+    fine(env, lt_similarity_mean(env, &s, 4, &by_vectors));
+    near(by_vectors, (0.5773502691896258 - 0.7071067811865476) / 6, 1e-7, "of the first four");
     lt_similarity_free(env, &s);
     fine(env, lt_similarity_init(env, &s, NULL, matrix, 5));
-    lt_similarity_to(&s, 3, row);
+    fine(env, lt_similarity_to(env, &s, 3, row));
     ok(memcmp(row, matrix + 15, sizeof row) == 0, "a matrix is taken as it is");
+    fine(env, lt_similarity_mean(env, &s, 4, &by_matrix));
+    near(by_matrix, by_vectors, 1e-7, "the mean by a matrix is that by vectors");
     lt_similarity_free(env, &s);
     fine(env, lt_similarity_init(env, &s, &(lt_table){.dense = 2}, NULL, 0));
+}
+
+/* As many rows as a catalogue has: each of the three may be cancelled on its way. */
+static void test_similarity_cancelled(lt_env *env)
+{
+    enum { ROWS = 5000, BETWEEN_POLLS = 1024 };
+    static float x[ROWS], out[ROWS];
+    lt_table rows = {.n = ROWS, .dense = 1, .x = x};
+    test_context *context = env->context;
+    lt_similarity s;
+    double mean;
+
+    for (int step = 0; step < 3; step++) {
+        lt_status status = LT_OK;
+
+        fine(env, lt_similarity_init(env, &s, &rows, NULL, ROWS));
+        context->cancel_at = context->polls + ROWS / BETWEEN_POLLS;
+        if (step == 0)
+            status = lt_similarity_init(env, &s, &rows, NULL, ROWS);
+        else if (step == 1)
+            status = lt_similarity_to(env, &s, 7, out);
+        else
+            status = lt_similarity_mean(env, &s, ROWS, &mean);
+        context->cancel_at = 0;
+        ok(status == LT_CANCELLED, "similarity is cancelled, step %d", step);
+    }
 }
 
 /* ---- lists in the open ---- */
 
 /* S (n x n) of a list's candidates, in doubles; the diagonal is 1. */
-static void matrix_of(const list *l, double *s)
+static void matrix_of(lt_env *env, const list *l, double *s)
 {
     float row[MOST];
 
     for (int64_t i = 0; i < l->in.n; i++) {
-        lt_similarity_to(l->in.similarity, i, row);
+        bool known = lt_similarity_to(env, l->in.similarity, i, row) == LT_OK;
+
         for (int64_t j = 0; j < l->in.n; j++)
-            s[i * MOST + j] = i == j ? 1 : row[j];
+            s[i * MOST + j] = i == j ? 1 : known ? row[j] : NAN;
     }
 }
 
@@ -182,7 +216,7 @@ static void test_naive(lt_env *env, lt_random *random)
             plain_list(env, random, n, 1 + lt_random_below(random, 10), 40, 0.5f, &l);
             l.in.strength = 0.02 + 0.97 * lt_random_uniform(random);
             differ += !run(env, method, &l);
-            matrix_of(&l, s);
+            matrix_of(env, &l, s);
             (dpp ? naive_dpp : naive_mmr)(&l, s, want);
             differ += memcmp(l.chosen, want, (size_t)l.n_chosen * sizeof *want) != 0;
             ascend += !values_descend(&l);
@@ -281,7 +315,7 @@ static void test_exhaustive(lt_env *env, lt_random *random)
                    (float)lt_random_uniform(random), &l);
         l.in.strength = 0.05 + 0.95 * lt_random_uniform(random);
         below += !run(env, "dpp", &l);
-        matrix_of(&l, s);
+        matrix_of(env, &l, s);
         search(&l, s, &best, &worst);
         got = objective(&l, s, l.chosen, l.n_chosen);
         shift = -l.in.strength * log(FLOOR) * (double)l.n_chosen;
@@ -389,7 +423,7 @@ static void test_strength(lt_env *env, lt_random *random)
 
             l->in.score = l->score;
             l->in.similarity = &l->similarity;
-            matrix_of(l, s);
+            matrix_of(env, l, s);
             for (int step = 0; step < STEPS; step++) {
                 l->in.strength = step / (double)(STEPS - 1);
                 risen += !run(env, method, l);
@@ -419,6 +453,7 @@ int main(void)
 
     lt_random_seed(&random, 11);
     test_similarity(env);
+    test_similarity_cancelled(env);
     test_by_hand(env);
     test_naive(env, &random);
     test_exhaustive(env, &random);
