@@ -106,19 +106,19 @@ static int64_t head_allowed(const lt_exposure *e, int64_t p)
 /* ---- before the first list ---- */
 
 /* Places of all lists: a user who has nearly everything gets fewer. */
-static int64_t count_places(const lt_exposure_bounds *b, int64_t catalogue)
+static lt_status count_places(lt_env *env, const lt_exposure_bounds *b, int64_t catalogue, int64_t *places)
 {
-    int64_t places = 0;
-
+    *places = 0;
     for (int32_t user = 0; user < b->users; user++) {
         int64_t left = catalogue;
 
+        LT_TRY(lt_poll(env));
         for (int64_t s = b->seen == NULL ? 0 : b->seen->start[user]; b->seen != NULL && s < b->seen->start[user + 1];
              s++)
             left -= !is_hidden(b, b->seen->col[s]);
-        places += left < b->k ? left : b->k;
+        *places += left < b->k ? left : b->k;
     }
-    return places;
+    return LT_OK;
 }
 
 /* The largest minimum that any lists could keep. width: the most values an item has. */
@@ -158,8 +158,10 @@ static lt_status take_needs(lt_env *env, lt_exposure *e, int64_t head_items)
                            (long long)e->all_places);
         return lt_fail_hint(env, "The largest minimum that they have room for is %lld.", (long long)largest);
     }
-    for (int32_t user = 0; user < b->users; user++)
+    for (int32_t user = 0; user < b->users; user++) {
+        LT_TRY(lt_poll(env));
         count_lost(e, user, 1);
+    }
     for (int32_t t = 0; t < e->targets; t++) {
         int64_t possible = room(e, t) < b->minimum ? room(e, t) : b->minimum;
 
@@ -205,7 +207,8 @@ lt_status lt_exposure_init(lt_env *env, lt_exposure *e, const lt_exposure_bounds
     LT_TRY(lt_alloc(env, &e->found, (size_t)places, sizeof *e->found, "the list"));
     LT_TRY(lt_alloc(env, &e->added, (size_t)places, sizeof *e->added, "the list"));
     LT_TRY(lt_alloc(env, &e->state, (size_t)places, sizeof *e->state, "the list"));
-    e->all_places = e->places_left = count_places(b, catalogue);
+    LT_TRY(count_places(env, b, catalogue, &e->all_places));
+    e->places_left = e->all_places;
     LT_TRY(take_needs(env, e, head_items));
     if (b->seen != NULL) {
         e->reserve = e->all_places / RESERVE;
