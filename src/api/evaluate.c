@@ -118,25 +118,16 @@ static void evaluate_predictions(const ltpg_evaluation *e, ReturnSetInfo *result
 /* evaluate(model, test, k, method, strength, options) */
 Datum longtail_evaluate(PG_FUNCTION_ARGS)
 {
-    const ltpg_method_arguments arguments = {.method = 3,
-                                             .strength = 4,
-                                             .options = 5,
-                                             .own = ltpg_evaluate_options,
-                                             .n_own = ltpg_evaluate_options_count,
-                                             .many = true,
-                                             .measures_attribute = true};
+    static const char *const names[] = {"model", "test", "k", NULL, NULL, "options"};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ltpg_method method;
     int *k, n_k;
 
-    for (int i = 0; i < 6; i++)
-        if (PG_ARGISNULL(i) && i != 3 && i != 4)
-            ereport(ERROR,
-                    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("model, test, k and options must not be NULL")));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     n_k = cutoffs(fcinfo, 2, &k);
     ltpg_evaluation_open(&e, fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(5));
-    method = ltpg_method_read(fcinfo, e.env, e.model, &arguments);
+    method = ltpg_method_read(fcinfo, e.env, e.model, &ltpg_evaluate_arguments);
     InitMaterializedSRF(fcinfo, 0);
     ltpg_evaluation_read(&e, PG_GETARG_OID(1), &method.options);
     if (lt_bundle_is_recommender(&e.model->bundle))

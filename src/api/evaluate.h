@@ -11,6 +11,8 @@
 /* What they all take in their options, besides those of methods. */
 extern const lt_option ltpg_evaluate_options[];
 extern const int ltpg_evaluate_options_count;
+/* With these; method, strength and options are the arguments 3, 4 and 5, as of evaluate. */
+extern const ltpg_method_arguments ltpg_evaluate_arguments;
 
 typedef struct ltpg_evaluation {
     lt_env *env;
@@ -25,13 +27,13 @@ typedef struct ltpg_evaluation {
     const lt_groups *attribute; /* of the items, by option attribute; NULL: none is named */
 } ltpg_evaluation;
 
+/* A relation's rows, encoded as the model does, all of them and all in data->train. */
+extern void ltpg_read_test(lt_env *env, ltpg_model *model, Oid relation, lt_dataset *data);
 /* The version that option version names. */
 extern void ltpg_evaluation_open(ltpg_evaluation *e, FunctionCallInfo fcinfo, const char *model, const Jsonb *options);
 /* The same where one is open already, which keeps its model: a call can pin one. */
 extern void ltpg_evaluation_open_beside(ltpg_evaluation *e, const ltpg_evaluation *other, const char *model,
                                         const Jsonb *options);
-/* An error unless the arguments that have a name are given. */
-extern void ltpg_check_arguments(FunctionCallInfo fcinfo, const char *const *names, int n);
 extern void ltpg_evaluation_read(ltpg_evaluation *e, Oid relation, const lt_options *options);
 /* A request for lists by a method. */
 extern lt_request ltpg_evaluation_request(const ltpg_evaluation *e, const ltpg_method *method);

@@ -57,8 +57,7 @@ static void read_groups(groups_reader *r, const char *column)
     const ltpg_evaluation *e = r->e;
     const ltpg_definition *d = e->model->definition;
     const char *given = lt_option_text(&e->options, "user_attributes"), *key;
-    Oid relation = d->user_features, type;
-    char *name, *from;
+    Oid relation = d->user_features;
     int32_t *map, dropped;
     size_t kept = 0;
 
@@ -71,13 +70,10 @@ static void read_groups(groups_reader *r, const char *column)
                         errhint("Name one in option \"user_attributes\".")));
     key = ltpg_features_key(relation, d->user_column);
     ltpg_column_find(relation, key, "the users' id", &r->key_type);
-    ltpg_column_find(relation, column, "user_attribute", &type);
-    name = ltpg_relation_name(relation, "user_attributes");
-    from = OidIsValid(get_base_element_type(type))
-               ? psprintf("%s AS f, pg_catalog.unnest(f.%s) AS v (value)", name, quote_identifier(column))
-               : psprintf("%s AS f, LATERAL (SELECT f.%s AS value) AS v", name, quote_identifier(column));
     LTPG(e->env, lt_dictionary_init(e->env, &r->values));
-    ltpg_scan(psprintf("SELECT f.%s, v.value::pg_catalog.text FROM %s", quote_identifier(key), from), read_member, r);
+    ltpg_scan(psprintf("SELECT f.%s, v.value::pg_catalog.text FROM %s", quote_identifier(key),
+                       ltpg_from_values(relation, "user_attributes", column, "user_attribute")),
+              read_member, r);
     LTPG(e->env, lt_dictionary_finish(e->env, &r->values, 0, &map, &dropped));
     for (size_t i = 0; i < r->n; i++)
         r->member[i].group = map[r->member[i].group];

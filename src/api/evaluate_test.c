@@ -33,6 +33,13 @@ const lt_option ltpg_evaluate_options[] = {
     {"user_attributes", LT_OPT_TEXT, "", 0, 0, NULL, "the relation that has it; not given: the model's user_features"},
 };
 const int ltpg_evaluate_options_count = lengthof(ltpg_evaluate_options);
+const ltpg_method_arguments ltpg_evaluate_arguments = {.method = 3,
+                                                       .strength = 4,
+                                                       .options = 5,
+                                                       .own = ltpg_evaluate_options,
+                                                       .n_own = lengthof(ltpg_evaluate_options),
+                                                       .many = true,
+                                                       .measures_attribute = true};
 
 /* ---- the test ---- */
 
@@ -148,27 +155,15 @@ static void find_alike(ltpg_evaluation *e)
         e->env->error.status = LT_OK;
         return;
     }
-    e->test.alike_context = ltpg_facts_make(e->model, NULL, lt_reranker_find("mmr"), &e->options, true);
+    e->test.alike_context = ltpg_facts_make(e->model, NULL, &lt_rerank_mmr, &e->options, true);
     e->test.alike = ltpg_facts_fill;
 }
 
-/* The items' values of option attribute, as calibrated has them. */
 static void find_attribute(ltpg_evaluation *e)
 {
-    int32 *item, n = e->model->bundle.items.n;
-    lt_rerank_input in = {.n = n};
-    ltpg_facts *facts;
-
-    ltpg_facts_check(lt_reranker_find("none"), &e->options);
-    if (lt_option_text(&e->options, "attribute")[0] == '\0')
-        return;
-    facts = ltpg_facts_make(e->model, NULL, lt_reranker_find("calibrated"), &e->options, true);
-    LTPG(e->env, lt_alloc(e->env, &item, (size_t)n, sizeof *item, "the items' attribute"));
-    for (int32 i = 0; i < n; i++)
-        item[i] = i;
-    in.item = item;
-    LTPG(e->env, ltpg_facts_fill(e->env, facts, &in));
-    e->attribute = in.groups;
+    ltpg_facts_check(&lt_rerank_calibrated, &e->options);
+    if (lt_option_text(&e->options, "attribute")[0] != '\0')
+        e->attribute = ltpg_facts_groups(e->env, e->model, &e->options);
 }
 
 /* ---- the walk ---- */
@@ -198,13 +193,6 @@ void ltpg_evaluation_open_beside(ltpg_evaluation *e, const ltpg_evaluation *othe
         e->model = ltpg_model_load(model, found.version);
 }
 
-void ltpg_check_arguments(FunctionCallInfo fcinfo, const char *const *names, int n)
-{
-    for (int i = 0; i < n; i++)
-        if (names[i] != NULL && PG_ARGISNULL(i))
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
-}
-
 /* A test without a label column is one of positives, as the views of purchases are. */
 static void check_labels(const ltpg_evaluation *e)
 {
@@ -216,18 +204,23 @@ static void check_labels(const ltpg_evaluation *e)
                             errmsg("label %g in the test is neither 0 nor 1", ex->label[i])));
 }
 
+void ltpg_read_test(lt_env *env, ltpg_model *model, Oid relation, lt_dataset *data)
+{
+    lt_options options;
+    ltpg_reading reading;
+
+    LTPG(env, lt_options_init(env, &options, NULL, 0));
+    LTPG(env, lt_options_set_text(env, &options, "split", "none"));
+    LTPG(env, lt_options_set_text(env, &options, "duplicates", "keep"));
+    ltpg_read_frozen(env, model->definition, relation, &options, &model->bundle, model->env, data, &reading);
+}
+
 void ltpg_evaluation_read(ltpg_evaluation *e, Oid relation, const lt_options *options)
 {
     lt_recommender *r = &e->model->recommender;
-    lt_options reading_options;
-    ltpg_reading reading;
 
     e->options = *options;
-    LTPG(e->env, lt_options_init(e->env, &reading_options, NULL, 0));
-    LTPG(e->env, lt_options_set_text(e->env, &reading_options, "split", "none"));
-    LTPG(e->env, lt_options_set_text(e->env, &reading_options, "duplicates", "keep"));
-    ltpg_read_frozen(e->env, e->model->definition, relation, &reading_options, &e->model->bundle, e->model->env,
-                     &e->data, &reading);
+    ltpg_read_test(e->env, e->model, relation, &e->data);
     if (!e->model->bundle.model.algorithm->ranks_only)
         check_labels(e);
     if (!lt_bundle_is_recommender(&e->model->bundle))

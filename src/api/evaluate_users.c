@@ -20,24 +20,17 @@ PG_FUNCTION_INFO_V1(longtail_compare);
 Datum longtail_evaluate_users(PG_FUNCTION_ARGS)
 {
     static const char *const names[] = {"model", "test", "k", NULL, NULL, "options"};
-    const ltpg_method_arguments arguments = {.method = 3,
-                                             .strength = 4,
-                                             .options = 5,
-                                             .own = ltpg_evaluate_options,
-                                             .n_own = ltpg_evaluate_options_count,
-                                             .many = true,
-                                             .measures_attribute = true};
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     ltpg_evaluation e;
     ltpg_method method;
     lt_ranking_metrics m;
     int k;
 
-    ltpg_check_arguments(fcinfo, names, lengthof(names));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     k = PG_GETARG_INT32(2);
     ltpg_evaluation_open(&e, fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(5));
     ltpg_model_check_recommender(e.model);
-    method = ltpg_method_read(fcinfo, e.env, e.model, &arguments);
+    method = ltpg_method_read(fcinfo, e.env, e.model, &ltpg_evaluate_arguments);
     InitMaterializedSRF(fcinfo, 0);
     ltpg_evaluation_read(&e, PG_GETARG_OID(1), &method.options);
     m = ltpg_evaluation_measure(&e, &method, &k, 1, true);
@@ -74,11 +67,6 @@ typedef struct side {
     lt_ranking_metrics m;
 } side;
 
-static Jsonb *without(Jsonb *object, const char *key)
-{
-    return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(object), CStringGetTextDatum(key)));
-}
-
 /* A key of what one side differs in; an error where it is of another type. */
 static bool side_has(const Jsonb *given, const char *key, enum jbvType type, JsonbValue *out)
 {
@@ -94,10 +82,7 @@ static bool side_has(const Jsonb *given, const char *key, enum jbvType type, Jso
 static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, const int *k, side *s)
 {
     lt_option *own = palloc((ltpg_evaluate_options_count + lengthof(compare_options)) * sizeof *own);
-    const ltpg_method_arguments arguments = {.own = own,
-                                             .n_own = ltpg_evaluate_options_count + lengthof(compare_options),
-                                             .many = true,
-                                             .measures_attribute = true};
+    ltpg_method_arguments arguments = ltpg_evaluate_arguments;
     Jsonb *given = PG_GETARG_JSONB_P(at), *options = PG_GETARG_JSONB_P(5);
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0)), *method_name = NULL;
     bool has_strength;
@@ -107,6 +92,8 @@ static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, con
 
     memcpy(own, ltpg_evaluate_options, ltpg_evaluate_options_count * sizeof *own);
     memcpy(own + ltpg_evaluate_options_count, compare_options, sizeof compare_options);
+    arguments.own = own;
+    arguments.n_own += lengthof(compare_options);
     if (!JB_ROOT_IS_OBJECT(given) || !JB_ROOT_IS_OBJECT(options))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a, b and options must be JSON objects"),
                         errhint("For example '{\"method\": \"xquad\", \"strength\": 0.3}'.")));
@@ -117,8 +104,8 @@ static void measure_side(FunctionCallInfo fcinfo, int at, const side *other, con
     has_strength = side_has(given, "strength", jbvNumeric, &value);
     if (has_strength)
         strength = ltpg_options_number(given, "strength", 0);
-    given = without(without(without(given, "model"), "method"), "strength");
-    given = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options), JsonbPGetDatum(given)));
+    given = ltpg_options_without(ltpg_options_without(ltpg_options_without(given, "model"), "method"), "strength");
+    given = ltpg_options_merge(options, given);
     if (other == NULL)
         ltpg_evaluation_open(&s->e, fcinfo, name, given);
     else
@@ -236,7 +223,7 @@ Datum longtail_compare(PG_FUNCTION_ARGS)
     double *difference;
     int k;
 
-    ltpg_check_arguments(fcinfo, names, lengthof(names));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     k = PG_GETARG_INT32(4);
     InitMaterializedSRF(fcinfo, 0);
     measure_side(fcinfo, 2, NULL, &k, &a);

@@ -76,7 +76,7 @@ static const char *period_of(FunctionCallInfo fcinfo, Oid log, int n, const char
 static const char *values_query(FunctionCallInfo fcinfo, const ltpg_model *model, int attribute, int attributes)
 {
     Oid relation = PG_ARGISNULL(attributes) ? model->definition->item_features : PG_GETARG_OID(attributes), type;
-    const char *column, *key, *name;
+    const char *key, *from;
 
     if (PG_ARGISNULL(attribute)) {
         if (!PG_ARGISNULL(attributes))
@@ -88,17 +88,12 @@ static const char *values_query(FunctionCallInfo fcinfo, const ltpg_model *model
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("attribute needs a relation to read it from"),
                         errdetail("Model \"%s\" has no item_features.", model->definition->name),
                         errhint("Name one in the argument attributes.")));
-    name = ltpg_relation_name(relation, "relation of attributes");
+    from = ltpg_from_values(relation, "relation of attributes", NameStr(*PG_GETARG_NAME(attribute)), "attribute");
     key = ltpg_features_key(relation, model->definition->item_column);
-    column = NameStr(*PG_GETARG_NAME(attribute));
-    ltpg_column_find(relation, column, "attribute", &type);
-    name = OidIsValid(get_base_element_type(type))
-               ? psprintf("%s AS f, pg_catalog.unnest(f.%s) AS v (value)", name, quote_identifier(column))
-               : psprintf("%s AS f, LATERAL (SELECT f.%s AS value) AS v", name, quote_identifier(column));
     ltpg_column_find(relation, key, "the items' id", &type);
     return psprintf(
         "SELECT DISTINCT %s AS item_id, v.value::pg_catalog.text AS value FROM %s WHERE v.value IS NOT NULL",
-        id_text(model, type, "the items' id", psprintf("f.%s", quote_identifier(key))), name);
+        id_text(model, type, "the items' id", psprintf("f.%s", quote_identifier(key))), from);
 }
 
 static void put_row(void *context, TupleTableSlot *slot)
@@ -109,17 +104,13 @@ static void put_row(void *context, TupleTableSlot *slot)
 /* exposure(model, log, item_column, time_column, period, attribute, attributes) */
 Datum longtail_exposure(PG_FUNCTION_ARGS)
 {
+    static const char *const names[] = {"model", "log", "item_column"};
     ltpg_model *model;
     const char *item, *period, *query;
     Oid log, type;
     int nest;
 
-    for (int n = 0; n < 3; n++)
-        if (PG_ARGISNULL(n))
-            ereport(ERROR,
-                    (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", n == 0   ? "model"
-                                                                                            : n == 1 ? "log"
-                                                                                                     : "item_column")));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ltpg_model_check_recommender(model);
     log = PG_GETARG_OID(1);

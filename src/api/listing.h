@@ -7,11 +7,6 @@
 #include "cache.h"
 #include "method.h"
 
-#define LTPG_SEED_OPTION                                                                                               \
-    {                                                                                                                  \
-        "seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"                             \
-    }
-
 /* The model named by the first argument, which must have users and items. */
 extern ltpg_model *ltpg_listing_model(FunctionCallInfo fcinfo);
 /* The argument k. */

@@ -32,6 +32,17 @@ typedef struct ltpg_measured {
 /* False when no row came in: the result is NULL. */
 extern bool ltpg_measured_open(FunctionCallInfo fcinfo, ltpg_measured *m);
 extern void ltpg_measured_close(ltpg_measured *m);
+/* Predictions and what happened. */
+typedef struct ltpg_scored {
+    int64 n;
+    const double *score;   /* n */
+    const uint8 *positive; /* n */
+} ltpg_scored;
+/* Arguments 0 and 1: scores float8[], none of them NaN, and labels boolean[] (measure_curves.c). */
+extern ltpg_scored ltpg_scored_arguments(FunctionCallInfo fcinfo);
+/* An error unless all scores are from 0 to 1. */
+extern void ltpg_check_probabilities(const ltpg_scored *s);
+
 /* A result: NULL for NaN. */
 extern Datum ltpg_number_or_null(FunctionCallInfo fcinfo, double value);
 

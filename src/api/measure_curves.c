@@ -1,7 +1,7 @@
 /*
  * measure_curves.c: what arrays of scores and labels give: roc_curve, calibration_curve, confusion.
  */
-#include "rows.h"
+#include "measure.h"
 
 #include <math.h>
 
@@ -13,31 +13,33 @@ PG_FUNCTION_INFO_V1(longtail_roc_curve);
 PG_FUNCTION_INFO_V1(longtail_calibration_curve);
 PG_FUNCTION_INFO_V1(longtail_confusion);
 
-typedef struct scored {
-    int n;
-    const float8 *score;
-    const uint8_t *positive;
-} scored;
-
-/* The arguments scores float8[] and labels boolean[], checked. */
-static scored scored_arguments(FunctionCallInfo fcinfo)
+ltpg_scored ltpg_scored_arguments(FunctionCallInfo fcinfo)
 {
     ArrayType *labels = PG_GETARG_ARRAYTYPE_P(1);
-    int n_labels = ltpg_array_length(labels, "labels");
+    int n, n_labels = ltpg_array_length(labels, "labels");
     int null_at = ltpg_array_first_null(labels);
-    scored s;
+    ltpg_scored s = {.score = ltpg_float8s(PG_GETARG_ARRAYTYPE_P(0), "scores", &n)};
 
-    s.score = ltpg_float8s(PG_GETARG_ARRAYTYPE_P(0), "scores", &s.n);
-    s.positive = (const uint8_t *)ARR_DATA_PTR(labels);
+    s.n = n;
+    s.positive = (const uint8 *)ARR_DATA_PTR(labels);
     if (null_at > 0)
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("labels[%d] is NULL", null_at)));
-    if (s.n != n_labels)
+    if (n != n_labels)
         ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("scores and labels differ in length"),
-                        errdetail("scores has %d elements, labels has %d.", s.n, n_labels)));
-    for (int i = 0; i < s.n; i++)
+                        errdetail("scores has %d elements, labels has %d.", n, n_labels)));
+    for (int i = 0; i < n; i++)
         if (isnan(s.score[i]))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scores[%d] is NaN", i + 1)));
     return s;
+}
+
+void ltpg_check_probabilities(const ltpg_scored *s)
+{
+    for (int64 i = 0; i < s->n; i++)
+        if (!(s->score[i] >= 0 && s->score[i] <= 1))
+            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                            errmsg("scores[" INT64_FORMAT "] is %s", i + 1, float8out_internal(s->score[i])),
+                            errdetail("It must be a probability, from 0 to 1.")));
 }
 
 /* (scores float8[], labels bool[]) */
@@ -45,7 +47,7 @@ Datum longtail_roc_curve(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
-    scored s = scored_arguments(fcinfo);
+    ltpg_scored s = ltpg_scored_arguments(fcinfo);
     lt_roc_point *point;
     int64_t n_points;
 
@@ -66,7 +68,7 @@ Datum longtail_calibration_curve(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
-    scored s = scored_arguments(fcinfo);
+    ltpg_scored s = ltpg_scored_arguments(fcinfo);
     int32 bins = PG_GETARG_INT32(2);
     lt_calibration_bin *bin;
     int64_t n_bins;
@@ -74,11 +76,7 @@ Datum longtail_calibration_curve(PG_FUNCTION_ARGS)
     if (bins < 1 || bins > LT_MOST_BINS)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("bins is %d", bins),
                         errdetail("It must be from 1 to %d.", LT_MOST_BINS)));
-    for (int i = 0; i < s.n; i++)
-        if (!(s.score[i] >= 0 && s.score[i] <= 1))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("scores[%d] is %s", i + 1, float8out_internal(s.score[i])),
-                            errdetail("It must be a probability, from 0 to 1.")));
+    ltpg_check_probabilities(&s);
     LTPG(env, lt_calibration_curve(env, s.score, s.positive, s.n, bins, &bin, &n_bins));
     InitMaterializedSRF(fcinfo, 0);
     for (int64 i = 0; i < n_bins; i++) {
@@ -111,7 +109,7 @@ Datum longtail_confusion(PG_FUNCTION_ARGS)
 {
     ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
     lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
-    scored s = scored_arguments(fcinfo);
+    ltpg_scored s = ltpg_scored_arguments(fcinfo);
     double threshold = PG_GETARG_FLOAT8(2);
     lt_confusion c;
 

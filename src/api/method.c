@@ -32,19 +32,13 @@ static void check_strength(const lt_reranker *method, double strength)
 
 /* ---- json ---- */
 
-static Jsonb *parse(const char *json)
-{
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
-}
-
 /* The value of a key, taken out of the object; NULL when it is not there. */
 static JsonbValue *take(Jsonb **object, const char *key)
 {
     JsonbValue *value = getKeyJsonValueFromContainer(&(*object)->root, key, strlen(key), NULL);
 
     if (value != NULL)
-        *object = DatumGetJsonbP(
-            DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(*object), PointerGetDatum(cstring_to_text(key))));
+        *object = ltpg_options_without(*object, key);
     return value;
 }
 
@@ -170,9 +164,10 @@ ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *given_n
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("strength %g needs a method: the model's own is \"none\"", strength),
                         errhint("Name one in the call, or set option \"rerank\" in training.")));
+    if (given == NULL)
+        given = ltpg_options_parse("{}");
     if (given_name == NULL && JB_ROOT_IS_OBJECT(given))
-        given = DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(parse(model->bundle.rerank_options)),
-                                                   JsonbPGetDatum(given)));
+        given = ltpg_options_merge(ltpg_options_parse(model->bundle.rerank_options), given);
     return read_stages(env, model, method, strength, given, a);
 }
 
@@ -182,7 +177,7 @@ ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *m
     double strength = PG_ARGISNULL(a->strength) ? 0 : PG_GETARG_FLOAT8(a->strength);
 
     return ltpg_method_make(env, model, name, PG_ARGISNULL(a->strength) ? NULL : &strength,
-                            PG_ARGISNULL(a->options) ? parse("{}") : PG_GETARG_JSONB_P(a->options), a);
+                            PG_ARGISNULL(a->options) ? NULL : PG_GETARG_JSONB_P(a->options), a);
 }
 
 ltpg_method ltpg_method_at(const ltpg_method *method, double strength)
@@ -206,5 +201,5 @@ void ltpg_method_check(lt_env *env, const char *name, double strength, const cha
     ltpg_method_arguments nothing = {0};
 
     check_strength(method, strength);
-    read_stages(env, NULL, method, strength, parse(options), &nothing);
+    read_stages(env, NULL, method, strength, ltpg_options_parse(options), &nothing);
 }

@@ -9,6 +9,12 @@
 
 #include "facts.h"
 
+/* The option of random exploration, which functions that make lists have besides those of methods. */
+#define LTPG_SEED_OPTION                                                                                               \
+    {                                                                                                                  \
+        "seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"                             \
+    }
+
 /* The function's arguments, by number, and what it takes in its options besides those of methods. */
 typedef struct ltpg_method_arguments {
     int method, strength, options;
@@ -32,7 +38,7 @@ typedef struct ltpg_method {
  */
 extern ltpg_method ltpg_method_read(FunctionCallInfo fcinfo, lt_env *env, ltpg_model *model,
                                     const ltpg_method_arguments *arguments);
-/* The same of values: name and strength may be NULL, and of the arguments' numbers none is read. */
+/* The same of values: name, strength and options may be NULL, and of the arguments' numbers none is read. */
 extern ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *name, const double *strength,
                                     Jsonb *options, const ltpg_method_arguments *arguments);
 /*

@@ -8,13 +8,13 @@
 
 #include <math.h>
 
-#include "cache.h"
 #include "catalog/pg_type.h"
+#include "evaluate.h"
 #include "executor/spi.h"
 #include "mb/pg_wchar.h"
+#include "measure.h"
 #include "metrics.h"
 #include "miscadmin.h"
-#include "rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
@@ -33,13 +33,6 @@ char *ltpg_utf8(const char *text)
     if (GetDatabaseEncoding() == PG_SQL_ASCII)
         return pstrdup(text);
     return pg_server_to_any(pstrdup(text), (int)strlen(text), PG_UTF8);
-}
-
-char *ltpg_text_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-    if (PG_ARGISNULL(n))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
-    return text_to_cstring(PG_GETARG_TEXT_PP(n));
 }
 
 char *ltpg_count_text(double n)
@@ -130,59 +123,23 @@ double *ltpg_plot_numbers(const char *query, int n_arguments, Oid *types, Datum 
 
 /* ---- predictions and what happened ---- */
 
-typedef struct outcomes {
-    const double *score; /* n */
-    const uint8 *positive;
-    int64 n;
-    const char *model; /* whose; NULL: not said */
-} outcomes;
-
-/* From arguments scores and labels. */
-static outcomes outcomes_of_arrays(FunctionCallInfo fcinfo)
-{
-    ArrayType *labels = PG_GETARG_ARRAYTYPE_P(1);
-    outcomes o = {NULL};
-    int n, n_labels, null_at;
-
-    o.score = ltpg_float8s(PG_GETARG_ARRAYTYPE_P(0), "scores", &n);
-    n_labels = ltpg_array_length(labels, "labels");
-    null_at = ltpg_array_first_null(labels);
-    if (null_at > 0)
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("labels[%d] is NULL", null_at)));
-    if (n != n_labels)
-        ereport(ERROR, (errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR), errmsg("scores and labels differ in length"),
-                        errdetail("scores has %d elements, labels has %d.", n, n_labels)));
-    for (int i = 0; i < n; i++)
-        if (isnan(o.score[i]))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("scores[%d] is NaN", i + 1)));
-    o.positive = (const uint8 *)ARR_DATA_PTR(labels);
-    o.n = n;
-    return o;
-}
-
 /* From arguments model and test: the model's probabilities for the rows, and their labels. */
-static outcomes outcomes_of_model(FunctionCallInfo fcinfo, lt_env *env)
+static ltpg_scored score_test(FunctionCallInfo fcinfo, lt_env *env, const char **name)
 {
-    const char *name = ltpg_text_argument(fcinfo, 0, "model");
-    ltpg_model *model = ltpg_model_open(fcinfo, name);
+    ltpg_model *model = ltpg_model_open(fcinfo, ltpg_text_argument(fcinfo, 0, "model"));
     const lt_algorithm *algorithm = model->bundle.model.algorithm;
     lt_link link = model->bundle.model.link;
-    lt_options reading_options;
-    ltpg_reading reading;
     lt_dataset data;
     lt_inputs in;
     float *margin;
     double *score;
     uint8 *positive;
 
-    LTPG(env, lt_options_init(env, &reading_options, NULL, 0));
-    LTPG(env, lt_options_set_text(env, &reading_options, "split", "none"));
-    LTPG(env, lt_options_set_text(env, &reading_options, "duplicates", "keep"));
-    ltpg_read_frozen(env, model->definition, PG_GETARG_OID(1), &reading_options, &model->bundle, model->env, &data,
-                     &reading);
+    *name = model->definition->name;
+    ltpg_read_test(env, model, PG_GETARG_OID(1), &data);
     if (data.label_kind == LT_LABEL_IMPLICIT || algorithm->ranks_only || link != LT_LINK_LOGISTIC)
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("model \"%s\" predicts no probabilities of a boolean label", name),
+                        errmsg("model \"%s\" predicts no probabilities of a boolean label", *name),
                         errhint("The picture is for models with a label of two values.")));
     LTPG(env, lt_alloc(env, &margin, (size_t)data.train.n, sizeof *margin, "the predictions"));
     LTPG(env, lt_alloc(env, &score, (size_t)data.train.n, sizeof *score, "the predictions"));
@@ -193,10 +150,10 @@ static outcomes outcomes_of_model(FunctionCallInfo fcinfo, lt_env *env)
         score[i] = lt_link_apply(link, margin[i]);
         positive[i] = data.train.label[i] > 0;
     }
-    return (outcomes){score, positive, data.train.n, name};
+    return (ltpg_scored){data.train.n, score, positive};
 }
 
-static int64 count_positives(const outcomes *o)
+static int64 count_positives(const ltpg_scored *o)
 {
     int64 n = 0;
 
@@ -205,6 +162,7 @@ static int64 count_positives(const outcomes *o)
     return n;
 }
 
+/* model: whose predictions they are; NULL: not said, here and in what follows. */
 static const char *title_of(const char *what, const char *model)
 {
     return model == NULL ? what : psprintf("%s of %s", what, ltpg_utf8(model));
@@ -214,7 +172,7 @@ static const char *title_of(const char *what, const char *model)
 
 static const double ends[2] = {0, 1};
 
-static Datum plot_roc(lt_env *env, const outcomes *o)
+static Datum plot_roc(lt_env *env, const ltpg_scored *o, const char *model)
 {
     lt_series series[3] = {
         {.kind = LT_CHART_AREA, .colour = LT_BLUE},
@@ -243,7 +201,7 @@ static Datum plot_roc(lt_env *env, const outcomes *o)
     series[2].name = psprintf("AUC %.3f", auc);
     panel.x.label = "negatives taken for positives (false positive rate)";
     panel.y.label = "positives found (true positive rate)";
-    chart.title = title_of("ROC curve", o->model);
+    chart.title = title_of("ROC curve", model);
     chart.subtitle = psprintf("A positive outranks a negative %.0f times in 100. %s positives, %s negatives.",
                               auc * 100, ltpg_count_text(positives), ltpg_count_text(o->n - positives));
     return ltpg_plot(env, &chart);
@@ -252,35 +210,24 @@ static Datum plot_roc(lt_env *env, const outcomes *o)
 /* plot_roc(scores float8[], labels bool[]) */
 Datum longtail_plot_roc(PG_FUNCTION_ARGS)
 {
-    outcomes o = outcomes_of_arrays(fcinfo);
+    ltpg_scored o = ltpg_scored_arguments(fcinfo);
 
-    return plot_roc(ltpg_env(CurrentMemoryContext, ltpg_training_memory), &o);
+    return plot_roc(ltpg_env(CurrentMemoryContext, ltpg_training_memory), &o, NULL);
 }
 
 /* plot_roc(model text, test regclass) */
 Datum longtail_plot_roc_model(PG_FUNCTION_ARGS)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    outcomes o = outcomes_of_model(fcinfo, env);
+    const char *model;
+    ltpg_scored o = score_test(fcinfo, env, &model);
 
-    return plot_roc(env, &o);
+    return plot_roc(env, &o, model);
 }
 
 /* ---- calibration ---- */
 
-static void check_probabilities(const outcomes *o)
-{
-    if (o->n == 0)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a calibration curve needs predictions"),
-                        errdetail("There are none.")));
-    for (int64 i = 0; i < o->n; i++)
-        if (!(o->score[i] >= 0 && o->score[i] <= 1))
-            ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                            errmsg("scores[" INT64_FORMAT "] is %s", i + 1, float8out_internal(o->score[i])),
-                            errdetail("It must be from 0 to 1.")));
-}
-
-static Datum plot_calibration(lt_env *env, const outcomes *o, int bins)
+static Datum plot_calibration(lt_env *env, const ltpg_scored *o, const char *model, int bins)
 {
     lt_series above[3] = {
         {.kind = LT_CHART_LINE, .colour = LT_GREY, .dashed = true, .name = "perfect", .n = 2, .x = ends, .y = ends},
@@ -296,7 +243,10 @@ static Datum plot_calibration(lt_env *env, const outcomes *o, int bins)
     double *x, *y, *middle, *count, *size, most = 0, gap = 0;
     int64_t n;
 
-    check_probabilities(o);
+    if (o->n == 0)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("a calibration curve needs predictions"),
+                        errdetail("There are none.")));
+    ltpg_check_probabilities(o);
     LTPG(env, lt_calibration_curve(env, o->score, o->positive, o->n, bins, &bin, &n));
     LTPG(env, lt_alloc(env, &x, (size_t)n * 5, sizeof *x, "the calibration curve"));
     y = x + n;
@@ -322,7 +272,7 @@ static Datum plot_calibration(lt_env *env, const outcomes *o, int bins)
     panels[0].y.label = "share of positives";
     panels[1].y = (lt_axis){.label = "rows", .from_zero = true, .whole = true};
     panels[1].x.label = "predicted probability";
-    chart.title = title_of("Calibration", o->model);
+    chart.title = title_of("Calibration", model);
     chart.subtitle = psprintf("%s predictions. What happened is %.1f percentage points off on average.",
                               ltpg_count_text((double)o->n), gap * 100);
     return ltpg_plot(env, &chart);
@@ -331,16 +281,17 @@ static Datum plot_calibration(lt_env *env, const outcomes *o, int bins)
 /* plot_calibration(scores float8[], labels bool[], bins) */
 Datum longtail_plot_calibration(PG_FUNCTION_ARGS)
 {
-    outcomes o = outcomes_of_arrays(fcinfo);
+    ltpg_scored o = ltpg_scored_arguments(fcinfo);
 
-    return plot_calibration(ltpg_env(CurrentMemoryContext, ltpg_training_memory), &o, PG_GETARG_INT32(2));
+    return plot_calibration(ltpg_env(CurrentMemoryContext, ltpg_training_memory), &o, NULL, PG_GETARG_INT32(2));
 }
 
 /* plot_calibration(model text, test regclass, bins) */
 Datum longtail_plot_calibration_model(PG_FUNCTION_ARGS)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    outcomes o = outcomes_of_model(fcinfo, env);
+    const char *model;
+    ltpg_scored o = score_test(fcinfo, env, &model);
 
-    return plot_calibration(env, &o, PG_GETARG_INT32(2));
+    return plot_calibration(env, &o, model, PG_GETARG_INT32(2));
 }

@@ -12,8 +12,6 @@
 extern Datum ltpg_plot(lt_env *env, const lt_chart *chart);
 /* A text of the server's encoding as UTF-8, as far as that is known. */
 extern char *ltpg_utf8(const char *text);
-/* The argument as that, palloc'ed; an error naming it when it is NULL. */
-extern char *ltpg_text_argument(FunctionCallInfo fcinfo, int n, const char *name);
 
 /*
  * Columns of float8 from a query's rows, column after column, in the current memory context; NaN for NULL.  Run with

@@ -10,15 +10,14 @@
 #include <limits.h>
 #include <math.h>
 
-#include "cache.h"
-#include "method.h"
+#include "listing.h"
 #include "miscadmin.h"
 #include "utils/memutils.h"
 
 PG_FUNCTION_INFO_V1(longtail_plot_long_tail);
 
 static const lt_option plot_options[] = {
-    {"seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"},
+    LTPG_SEED_OPTION,
     {"users", LT_OPT_INT, "2000", 0, INT_MAX, NULL, "how many users are asked, spread evenly; 0: all"},
 };
 
@@ -219,14 +218,9 @@ static Datum plot(lt_env *env, const long_tail *t)
 Datum longtail_plot_long_tail(PG_FUNCTION_ARGS)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    long_tail t = {.model = ltpg_model_open(fcinfo, ltpg_text_argument(fcinfo, 0, "model"))};
+    long_tail t = {.model = ltpg_listing_model(fcinfo)};
 
-    ltpg_model_check_recommender(t.model);
-    if (PG_ARGISNULL(1) || PG_GETARG_INT32(1) < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        PG_ARGISNULL(1) ? errmsg("k must not be NULL")
-                                        : errmsg("k must be at least 1, not %d", PG_GETARG_INT32(1))));
-    t.k = PG_GETARG_INT32(1);
+    t.k = ltpg_listing_k(fcinfo, 1);
     take_catalogue(&t);
     ask_users(fcinfo, env, &t);
     return plot(env, &t);

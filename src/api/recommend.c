@@ -31,21 +31,18 @@ PG_FUNCTION_INFO_V1(longtail_item_stats);
 
 ltpg_model *ltpg_listing_model(FunctionCallInfo fcinfo)
 {
-    ltpg_model *model;
+    ltpg_model *model = ltpg_model_open(fcinfo, ltpg_text_argument(fcinfo, 0, "model"));
 
-    if (PG_ARGISNULL(0))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("model must not be NULL")));
-    model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
     ltpg_model_check_recommender(model);
     return model;
 }
 
 int ltpg_listing_k(FunctionCallInfo fcinfo, int n)
 {
-    if (PG_ARGISNULL(n) || PG_GETARG_INT32(n) < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        PG_ARGISNULL(n) ? errmsg("k must not be NULL")
-                                        : errmsg("k must be at least 1, not %d", PG_GETARG_INT32(n))));
+    ltpg_refuse_null(fcinfo, n, "k");
+    if (PG_GETARG_INT32(n) < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("k must be at least 1, not %d", PG_GETARG_INT32(n))));
     return PG_GETARG_INT32(n);
 }
 

@@ -42,22 +42,16 @@ typedef struct everybody {
 
 /* ---- bounds ---- */
 
-/* The items' values of the attribute, read as rerank methods read theirs. */
+/* The items' values of the attribute. */
 static const lt_groups *read_values(const everybody *all, const lt_options *options)
 {
     lt_env *env = all->env;
-    int32 n = all->model->bundle.items.n;
-    int32 *item = palloc(Max(n, 1) * sizeof *item);
-    lt_rerank_input in = {.n = n, .item = item};
     lt_options where;
 
     LTPG(env, lt_options_init_own(env, &where, ltpg_facts_options, ltpg_facts_options_count));
     LTPG(env, lt_options_set_text(env, &where, "attribute", lt_option_text(options, "exposure_attribute")));
     LTPG(env, lt_options_set_text(env, &where, "attributes", lt_option_text(options, "exposure_attributes")));
-    for (int32 i = 0; i < n; i++)
-        item[i] = i;
-    LTPG(env, ltpg_facts_fill(env, ltpg_facts_make(all->model, NULL, &lt_rerank_calibrated, &where, true), &in));
-    return in.groups;
+    return ltpg_facts_groups(env, all->model, &where);
 }
 
 static void take_bounds(everybody *all, FunctionCallInfo fcinfo, int minimum, int head, const lt_options *options)

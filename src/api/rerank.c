@@ -36,12 +36,6 @@ Datum longtail_boost(PG_FUNCTION_ARGS)
 /* Arguments of longtail.rerank, in order. */
 enum { ITEMS, SCORES, K, METHOD, STRENGTH, POPULARITY, MODEL, USER_ID, OPTIONS, ATTRIBUTES };
 
-static void refuse_null(FunctionCallInfo fcinfo, int at, const char *what)
-{
-    if (PG_ARGISNULL(at))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", what)));
-}
-
 static void read_items(ArrayType *array, ltpg_candidates *list)
 {
     int null_at;
@@ -132,7 +126,7 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
     double strength;
     ltpg_reranked out;
 
-    refuse_null(fcinfo, K, "k");
+    ltpg_refuse_null(fcinfo, K, "k");
     call.k = PG_GETARG_INT32(K);
     ltpg_rerank_check_k(call.k);
     call.model = open_model(fcinfo);
@@ -140,8 +134,8 @@ Datum longtail_rerank(PG_FUNCTION_ARGS)
         InitMaterializedSRF(fcinfo, 0); /* array_agg over no rows */
         PG_RETURN_NULL();
     }
-    refuse_null(fcinfo, ITEMS, "items");
-    refuse_null(fcinfo, SCORES, "scores");
+    ltpg_refuse_null(fcinfo, ITEMS, "items");
+    ltpg_refuse_null(fcinfo, SCORES, "scores");
     read_items(PG_GETARG_ARRAYTYPE_P(ITEMS), list);
     call.score = read_numbers(PG_GETARG_ARRAYTYPE_P(SCORES), "scores", list);
     if (!PG_ARGISNULL(POPULARITY))

@@ -48,8 +48,7 @@ static gathered *begin(FunctionCallInfo fcinfo)
     ltpg_rows_init(&g->score, context, 1);
     ltpg_rows_init(&g->popularity, context, 1);
     g->collation = PG_GET_COLLATION();
-    if (PG_ARGISNULL(K))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("k must not be NULL")));
+    ltpg_refuse_null(fcinfo, K, "k");
     g->k = PG_GETARG_INT32(K);
     ltpg_rerank_check_k(g->k);
     if (is_given(fcinfo, METHOD))

@@ -15,7 +15,7 @@
 #include "utils/typcache.h"
 
 static const lt_option rerank_options[] = {
-    {"seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"},
+    LTPG_SEED_OPTION,
     {"target", LT_OPT_OBJECT, "", 0, 0, NULL, "the share that each value of the attribute should have: {\"a\": 0.5}"},
     {"head_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL, "as the option of training, with popularity given"},
     {"tail_share", LT_OPT_FLOAT, "0.2", 0, 1, NULL, "as the option of training, with popularity given"},
@@ -180,11 +180,6 @@ static void use_target(const Jsonb *target, double taste[3])
 
 /* ---- the walk ---- */
 
-static Jsonb *no_options(void)
-{
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum("{}")));
-}
-
 static const Jsonb *target_of(const Jsonb *options)
 {
     JsonbValue *target = NULL;
@@ -215,8 +210,7 @@ ltpg_reranked ltpg_rerank_list(lt_env *env, ltpg_rerank_call *call)
     ltpg_rerank_check_k(call->k);
     refuse_duplicates(list, call->collation);
     list->target = target_of(call->options);
-    method = ltpg_method_make(env, call->model, call->method, call->strength,
-                              call->options != NULL ? call->options : no_options(), &arguments);
+    method = ltpg_method_make(env, call->model, call->method, call->strength, call->options, &arguments);
     in.seed = (uint64_t)lt_option_int(&method.options, "seed");
     in.item = places(list->n);
     if (call->popularity == NULL)

@@ -28,7 +28,9 @@ static const usual usuals[] = {
     {.algorithm = "rp3beta", .search = "{\"alpha\": [0.5, 0.8], \"neighbors\": [20, 100, 500]}"},
     {.algorithm = "graph_filter", .search = "{\"neighbors\": [20, 200], \"alpha\": [0.5, 1]}"},
     /* an inverse of items^3 operations, in double precision: half a minute at this size */
-    {.algorithm = "ease", .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200, 0]}", .most_items = 10000},
+    {.algorithm = "ease",
+     .search = "{\"regularization\": [50, 500], \"neighbors\": [50, 200, 0]}",
+     .most_items = 10000},
     {.algorithm = "als", .search = "{\"regularization\": [0.003, 0.005], \"unobserved_weight\": [0.2, 0.4]}"},
     {.algorithm = "markov", .search = "{}", .needs_time = true},
     {.algorithm = "logistic", .search = "{\"regularization\": [0.1, 1, 10]}", .labels = true},
@@ -55,11 +57,6 @@ typedef struct axis {
 
 /* ---- JSON ---- */
 
-static Jsonb *parse(const char *json)
-{
-    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
-}
-
 /* The keys of an object for which wanted(context, key), or all. */
 static Jsonb *pick(const Jsonb *from, bool (*wanted)(const void *context, const char *key), const void *context)
 {
@@ -77,11 +74,6 @@ static Jsonb *pick(const Jsonb *from, bool (*wanted)(const void *context, const 
         pushJsonbValue(&state, WJB_VALUE, &value);
     }
     return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
-}
-
-static Jsonb *concat(const Jsonb *a, const Jsonb *b)
-{
-    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(a), JsonbPGetDatum(b)));
 }
 
 static bool is_of_options(const void *options, const char *key)
@@ -292,18 +284,18 @@ static void add_candidates(lt_env *env, ltpg_plan *plan, const lt_algorithm *alg
     for (int turn = 0; turn < combinations; turn++) {
         ltpg_candidate *c = &plan->candidate[plan->n++];
 
-        *c = (ltpg_candidate){.algorithm = algorithm, .tried = parse("{}"), .most_items = most_items};
+        *c = (ltpg_candidate){.algorithm = algorithm, .tried = ltpg_options_parse("{}"), .most_items = most_items};
         for (int i = 0, left = turn, behind = combinations; i < n_axes; i++) {
             const axis *a = list_nth(axes, i);
 
             behind /= a->n;
-            c->tried = concat(c->tried, one_key(a->name, &a->value[left / behind]));
+            c->tried = ltpg_options_merge(c->tried, one_key(a->name, &a->value[left / behind]));
             left %= behind;
         }
         LTPG(env, lt_options_init(env, &c->options, algorithm->options, algorithm->n_options));
         ltpg_options_set(env, &c->options, pick(given, is_stored, &have));
         ltpg_options_set(env, &c->options, c->tried);
-        c->stored = concat(pick(given, is_stored, &have), c->tried);
+        c->stored = ltpg_options_merge(pick(given, is_stored, &have), c->tried);
         take_scorings(env, c, scorings, n_usual);
     }
     plan->reads = Max(plan->reads, ltpg_reads_of(algorithm));
@@ -456,10 +448,10 @@ static Jsonb *search_for(lt_env *env, const Jsonb *search, const lt_algorithm *a
         if (strcmp(usuals[i].algorithm, algorithm->name) == 0) {
             *most_items = usuals[i].most_items;
             if (own == NULL)
-                own = pick(parse(usuals[i].search), is_wanted_axis, &(wanted_axes){&have, given, all});
+                own = pick(ltpg_options_parse(usuals[i].search), is_wanted_axis, &(wanted_axes){&have, given, all});
         }
     all = pick(all, is_wanted_axis, &(wanted_axes){.have = &have});
-    return own == NULL ? all : concat(all, own);
+    return own == NULL ? all : ltpg_options_merge(all, own);
 }
 
 static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given, ltpg_plan *plan)
@@ -471,7 +463,7 @@ static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given,
     int n_usual = d->time_column == NULL ? USUAL_WITHOUT_TREND : (int)lengthof(usual_scorings);
 
     ltpg_options_set(env, &plan->options, pick(given, is_of_options, &plan->options));
-    search = parse(lt_option_text(&plan->options, "search"));
+    search = ltpg_options_parse(lt_option_text(&plan->options, "search"));
     algorithms = algorithms_of(&plan->options, d);
     usual_only = lt_option_value(&plan->options, "algorithms")->n == 0;
     check_given(env, given, &plan->options, algorithms);
@@ -500,7 +492,7 @@ static void plan_auto(lt_env *env, const ltpg_definition *d, const Jsonb *given,
 void ltpg_plan_make(lt_env *env, const ltpg_definition *definition, const Jsonb *given, ltpg_plan *plan)
 {
     const lt_algorithm *algorithm = ltpg_algorithm(definition->algorithm);
-    Jsonb *options = given == NULL ? definition->options : concat(definition->options, given);
+    Jsonb *options = given == NULL ? definition->options : ltpg_options_merge(definition->options, given);
 
     *plan = (ltpg_plan){0};
     LTPG(env, lt_options_init(env, &plan->options, algorithm->options, algorithm->n_options));
@@ -512,7 +504,7 @@ void ltpg_plan_make(lt_env *env, const ltpg_definition *definition, const Jsonb 
         List *axes;
 
         ltpg_options_set(env, &plan->options, options);
-        axes = read_axes(env, parse(lt_option_text(&plan->options, "search")), algorithm);
+        axes = read_axes(env, ltpg_options_parse(lt_option_text(&plan->options, "search")), algorithm);
         plan->searched = axes != NIL;
         add_candidates(env, plan, algorithm, axes, options, 0, 0);
     }

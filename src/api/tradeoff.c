@@ -38,8 +38,6 @@ static void add_way(ways *w, ltpg_method method)
 static void add_strengths(ways *w, const ltpg_evaluation *e, const char *name, const double *strength, int n,
                           Jsonb *options)
 {
-    const ltpg_method_arguments arguments = {
-        .own = ltpg_evaluate_options, .n_own = ltpg_evaluate_options_count, .many = true, .measures_attribute = true};
     double greatest = -INFINITY;
     ltpg_method method;
 
@@ -47,7 +45,7 @@ static void add_strengths(ways *w, const ltpg_evaluation *e, const char *name, c
         greatest = Max(greatest, strength[i]);
     if (n == 0)
         return;
-    method = ltpg_method_make(e->env, e->model, name, &greatest, options, &arguments);
+    method = ltpg_method_make(e->env, e->model, name, &greatest, options, &ltpg_evaluate_arguments);
     for (int i = 0; i < n; i++)
         add_way(w, ltpg_method_at(&method, strength[i]));
 }
@@ -116,7 +114,7 @@ Datum longtail_tradeoff(PG_FUNCTION_ARGS)
     double *strength;
     int n, k;
 
-    ltpg_check_arguments(fcinfo, names, lengthof(names));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     k = PG_GETARG_INT32(2);
     n = strengths_argument(fcinfo, 4, &strength);
     ltpg_evaluation_open(&e, fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_JSONB_P(5));
@@ -165,8 +163,7 @@ static void list_ways(FunctionCallInfo fcinfo, const ltpg_evaluation *e, ways *w
     bool *null;
 
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &name, &null, &n);
-    plain = DatumGetJsonbP(
-        DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(options), CStringGetTextDatum("then"))); /* nothing follows */
+    plain = ltpg_options_without(options, "then"); /* nothing follows */
     add_strengths(w, e, "none", &nothing, 1, plain);
     for (int i = 0; i < n; i++) {
         const char *method = null[i] ? "" : TextDatumGetCString(name[i]);
@@ -208,8 +205,7 @@ static int choose(const trial *t, int n, double budget)
 static const char *options_of_method(Jsonb *options)
 {
     for (int i = 0; i < ltpg_evaluate_options_count; i++)
-        options = DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(options),
-                                                     CStringGetTextDatum(ltpg_evaluate_options[i].name)));
+        options = ltpg_options_without(options, ltpg_evaluate_options[i].name);
     return JsonbToCString(NULL, &options->root, VARSIZE(options));
 }
 
@@ -298,7 +294,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     int k, chosen;
 
     INSTR_TIME_SET_CURRENT(start);
-    ltpg_check_arguments(fcinfo, names, lengthof(names));
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
     name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     k = PG_GETARG_INT32(2);
     if (!(budget >= 0 && budget <= 1))

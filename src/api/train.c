@@ -144,13 +144,6 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
     return result_row(fcinfo, &run, version);
 }
 
-static const char *text_argument(FunctionCallInfo fcinfo, int n, const char *name)
-{
-    if (PG_ARGISNULL(n))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
-    return text_to_cstring(PG_GETARG_TEXT_PP(n));
-}
-
 static const char *name_argument(FunctionCallInfo fcinfo, int n)
 {
     return PG_ARGISNULL(n) ? NULL : pstrdup(NameStr(*PG_GETARG_NAME(n)));
@@ -168,11 +161,10 @@ Datum longtail_train(PG_FUNCTION_ARGS)
     ltpg_version found;
 
     PreventCommandIfReadOnly("longtail.train()");
-    d->name = text_argument(fcinfo, 0, "model");
-    if (PG_ARGISNULL(1))
-        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("source must not be NULL")));
+    d->name = ltpg_text_argument(fcinfo, 0, "model");
+    ltpg_refuse_null(fcinfo, 1, "source");
     d->source = PG_GETARG_OID(1);
-    d->algorithm = text_argument(fcinfo, 2, "algorithm");
+    d->algorithm = ltpg_text_argument(fcinfo, 2, "algorithm");
     d->user_column = name_argument(fcinfo, 3);
     d->item_column = name_argument(fcinfo, 4);
     d->label_column = name_argument(fcinfo, 5);

@@ -157,8 +157,7 @@ static Jsonb *with_scoring(const Jsonb *options, const ltpg_scoring *s)
                        " \"trend_smoothing\": %.15g}",
                        s->popularity_exponent, s->trend_exponent, s->trend_half_life, s->trend_smoothing);
 
-    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(options),
-                                              DirectFunctionCall1(jsonb_in, CStringGetDatum(more))));
+    return ltpg_options_merge(options, ltpg_options_parse(more));
 }
 
 /* What orders the bundle's lists from now on. */

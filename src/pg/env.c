@@ -1,10 +1,12 @@
 /*
- * env.c: the core's environment in a backend: memory from a MemoryContext, cancelling, the clock, and errors.
+ * env.c: the core's environment in a backend: memory from a MemoryContext, cancelling, the clock, errors; and arguments
+ * that are NULL.
  */
 #include "longtail.h"
 
 #include "miscadmin.h"
 #include "portability/instr_time.h"
+#include "utils/builtins.h"
 #include "utils/memutils.h"
 
 /* What the callbacks are given. */
@@ -94,4 +96,25 @@ void ltpg_raise(lt_env *env)
             (errcode(sqlstate_of(e->status)), errmsg("%s", e->message),
              e->detail[0] != '\0' ? errdetail("%s", e->detail) : 0, e->hint[0] != '\0' ? errhint("%s", e->hint) : 0,
              over_budget ? errhint("Raise longtail.training_memory, or train on fewer rows or columns.") : 0));
+}
+
+/* ---- arguments ---- */
+
+void ltpg_refuse_null(FunctionCallInfo fcinfo, int at, const char *name)
+{
+    if (PG_ARGISNULL(at))
+        ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", name)));
+}
+
+void ltpg_refuse_nulls(FunctionCallInfo fcinfo, const char *const *names, int n)
+{
+    for (int at = 0; at < n; at++)
+        if (names[at] != NULL)
+            ltpg_refuse_null(fcinfo, at, names[at]);
+}
+
+char *ltpg_text_argument(FunctionCallInfo fcinfo, int at, const char *name)
+{
+    ltpg_refuse_null(fcinfo, at, name);
+    return text_to_cstring(PG_GETARG_TEXT_PP(at));
 }

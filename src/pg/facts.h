@@ -36,6 +36,8 @@ extern void ltpg_facts_check(const lt_reranker *method, const lt_options *option
  */
 extern ltpg_facts *ltpg_facts_make(ltpg_model *model, const ltpg_candidates *candidates, const lt_reranker *method,
                                    const lt_options *options, bool many);
+/* The values of options attribute and attributes as groups of all the model's items, as calibrated reads them. */
+extern const lt_groups *ltpg_facts_groups(lt_env *env, ltpg_model *model, const lt_options *options);
 /* lt_rerank_stage.facts, its context being a ltpg_facts. Raises its errors itself. */
 extern lt_status ltpg_facts_fill(lt_env *env, void *context, lt_rerank_input *in);
 

@@ -52,6 +52,14 @@ extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
             ltpg_raise(env);                                                                                           \
     } while (0)
 
+/* ---- arguments (env.c) ---- */
+
+/* An error where the argument of that number is NULL; where one of 0..n-1 is that has a name. */
+extern void ltpg_refuse_null(FunctionCallInfo fcinfo, int at, const char *name);
+extern void ltpg_refuse_nulls(FunctionCallInfo fcinfo, const char *const *names, int n);
+/* A text argument, palloc'ed; an error where it is NULL. */
+extern char *ltpg_text_argument(FunctionCallInfo fcinfo, int at, const char *name);
+
 /* ---- algorithms and options (options.c) ---- */
 
 /* "auto": no algorithm, but a choice of several; its options are those all share, and which to try. */
@@ -67,5 +75,9 @@ extern bool ltpg_options_have(const lt_options *options, const char *key);
 /* One text, or one number, of an options object, without its table; `otherwise` when it is not there. */
 extern const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise);
 extern double ltpg_options_number(const Jsonb *given, const char *name, double otherwise);
+/* Options objects: of a text; the keys of two, the second's where both have one; without a key. */
+extern Jsonb *ltpg_options_parse(const char *json);
+extern Jsonb *ltpg_options_merge(const Jsonb *a, const Jsonb *b);
+extern Jsonb *ltpg_options_without(const Jsonb *given, const char *key);
 
 #endif

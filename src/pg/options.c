@@ -180,6 +180,21 @@ double ltpg_options_number(const Jsonb *given, const char *name, double otherwis
     return json_number(&value);
 }
 
+Jsonb *ltpg_options_parse(const char *json)
+{
+    return DatumGetJsonbP(DirectFunctionCall1(jsonb_in, CStringGetDatum(json)));
+}
+
+Jsonb *ltpg_options_merge(const Jsonb *a, const Jsonb *b)
+{
+    return DatumGetJsonbP(DirectFunctionCall2(jsonb_concat, JsonbPGetDatum(a), JsonbPGetDatum(b)));
+}
+
+Jsonb *ltpg_options_without(const Jsonb *given, const char *key)
+{
+    return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(given), CStringGetTextDatum(key)));
+}
+
 bool ltpg_options_have(const lt_options *options, const char *key)
 {
     return lt_options_find(options, key) >= 0 || has_parts(options, key);

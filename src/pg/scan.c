@@ -111,6 +111,17 @@ AttrNumber ltpg_column_find(Oid relation, const char *column, const char *role, 
     return number;
 }
 
+const char *ltpg_from_values(Oid relation, const char *role, const char *column, const char *column_role)
+{
+    const char *name = ltpg_relation_name(relation, role), *quoted = quote_identifier(column);
+    Oid type;
+
+    ltpg_column_find(relation, column, column_role, &type);
+    if (OidIsValid(get_base_element_type(type)))
+        return psprintf("%s AS f, pg_catalog.unnest(f.%s) AS v (value)", name, quoted);
+    return psprintf("%s AS f, LATERAL (SELECT f.%s AS value) AS v", name, quoted);
+}
+
 /* The only column of the primary key, or NULL. */
 static const char *primary_key_column(Oid relation)
 {
@@ -139,11 +150,11 @@ const char *ltpg_features_key(Oid relation, const char *column)
     const char *key = column != NULL && get_attnum(relation, column) > 0 ? column : primary_key_column(relation);
 
     if (key == NULL)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
-                        errmsg("cannot tell which column of %s holds the ids",
-                               ltpg_relation_name(relation, "features relation")),
-                        column == NULL
-                            ? errhint("It needs a single-column primary key; with model => a model's name, a column "
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_UNDEFINED_COLUMN),
+             errmsg("cannot tell which column of %s holds the ids", ltpg_relation_name(relation, "features relation")),
+             column == NULL ? errhint("It needs a single-column primary key; with model => a model's name, a column "
                                       "named as that model's item_column.")
                             : errhint("It needs a column named \"%s\" or a single-column primary key.", column)));
     return key;

@@ -27,6 +27,12 @@ extern AttrNumber ltpg_column_find(Oid relation, const char *column, const char 
  * primary key. */
 extern const char *ltpg_features_key(Oid relation, const char *column);
 
+/*
+ * SQL, to stand behind FROM: the rows f of a relation and the values v.value of a column of it, an array's elements one
+ * by one.  Errors as of ltpg_relation_name, and of ltpg_column_find with `column_role`.
+ */
+extern const char *ltpg_from_values(Oid relation, const char *role, const char *column, const char *column_role);
+
 /* The columns of a relation that feed an encoder whose features are named like them, in the order of `select`. */
 typedef struct ltpg_features {
     int n;
