@@ -22,7 +22,7 @@ static lt_status cosines(lt_env *env, const lt_table *t, int32_t item, float *sc
 {
     lt_similarity similarity;
 
-    LT_TRY(lt_similarity_init(env, &similarity, t, NULL, t->n, false));
+    LT_TRY(lt_similarity_init(env, &similarity, t, NULL, t->n));
     LT_TRY(lt_similarity_to(env, &similarity, item, score));
     lt_similarity_free(env, &similarity);
     return LT_OK;

@@ -14,15 +14,11 @@ typedef struct lt_similarity {
     const lt_table *rows; /* n: the cosine of two rows; NULL: by matrix */
     const float *matrix;  /* n x n, symmetric */
     float *scale;         /* n: 1 / length of each row; 0 for zeros */
-    float *wide;          /* rows->sparse: scratch, all zero between calls; NULL with by_column */
-    int32_t *by_column;   /* rows->sparse + 1: where each column's entries begin in entry and value */
-    int32_t *entry;       /* the rows that have them, column by column */
-    float *value;
+    float *wide;          /* rows->sparse: scratch, all zero between calls */
 } lt_similarity;
 
-/* One of rows and matrix, which must outlive it. often: lt_similarity_to will be called for many candidates. */
-lt_status lt_similarity_init(lt_env *env, lt_similarity *s, const lt_table *rows, const float *matrix, int64_t n,
-                             bool often);
+/* One of rows and matrix, which must outlive it. */
+lt_status lt_similarity_init(lt_env *env, lt_similarity *s, const lt_table *rows, const float *matrix, int64_t n);
 void lt_similarity_free(lt_env *env, lt_similarity *s);
 /* out[0..n): how alike each candidate is to candidate i. */
 lt_status lt_similarity_to(lt_env *env, const lt_similarity *s, int64_t i, float *out);

@@ -109,7 +109,7 @@ static double one_run(const lt_reranker *method, double strength, int groups, co
     int64_t n;
 
     if (method->needs_similarity) {
-        must(lt_similarity_init(&environment, &similarity, &rows, NULL, N, true));
+        must(lt_similarity_init(&environment, &similarity, &rows, NULL, N));
         in.similarity = &similarity;
     }
     must(lt_rerank(&environment, method, &in, chosen, value, &n));

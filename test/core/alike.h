@@ -30,7 +30,7 @@ static float *cosines_of(lt_env *env, const lt_scorer *scorer, int32_t n, const 
     items[n + 1] = 2;
     fine(env, scorer->model->algorithm->item_vectors(env, scorer, items, n + 2, &rows));
     ok(rows.n == n + 2 && rows.dense + rows.sparse > 0, "%s: a row an item", what);
-    fine(env, lt_similarity_init(env, &s, &rows, NULL, n + 2, false));
+    fine(env, lt_similarity_init(env, &s, &rows, NULL, n + 2));
     for (int32_t i = 0; i < n; i++) {
         if (lt_similarity_to(env, &s, i, one) != LT_OK)
             one[n] = NAN;

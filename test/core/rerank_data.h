@@ -53,7 +53,7 @@ static void random_vectors(lt_env *env, lt_random *random, list *l)
             x[d] += 0.5f * (float)lt_random_normal(random);
     }
     l->vectors = (lt_table){.n = l->in.n, .dense = DIMENSIONS, .x = l->x};
-    if (lt_similarity_init(env, &l->similarity, &l->vectors, NULL, l->in.n, true) != LT_OK)
+    if (lt_similarity_init(env, &l->similarity, &l->vectors, NULL, l->in.n) != LT_OK)
         printf("# %s\n", env->error.message);
     l->in.similarity = &l->similarity;
 }

@@ -201,8 +201,8 @@ static void test_depth(lt_env *env)
     lt_ranking_metrics m;
 
     fine(env, lt_popularity_build(env, counts, 6, 0.2, 0.2, &p));
-    fine(env, lt_similarity_init(env, &of1, NULL, matrix, 3, false));
-    fine(env, lt_similarity_init(env, &of3, &rows, NULL, 3, false));
+    fine(env, lt_similarity_init(env, &of1, NULL, matrix, 3));
+    fine(env, lt_similarity_init(env, &of3, &rows, NULL, 3));
 
     fine(env, lt_ranking_init(env, &m, k, 2, &p));
     fine(env, lt_ranking_go_deep(env, &m, &attribute));

@@ -27,17 +27,13 @@ static void test_similarity(lt_env *env)
     float row[5], again[5], matrix[25];
     double by_vectors, by_matrix;
 
-    for (int often = 0; often < 2; often++) {
-        fine(env, lt_similarity_init(env, &s, &both, NULL, 5, often));
-        for (int i = 0; i < 5; i++) {
-            fine(env, lt_similarity_to(env, &s, i, row));
-            for (int j = 0; j < 5; j++) {
-                near(row[j], want[i][j], 1e-7, "cosine of %d and %d, by hand", i, j);
-                matrix[i * 5 + j] = (float)want[i][j];
-            }
+    fine(env, lt_similarity_init(env, &s, &both, NULL, 5));
+    for (int i = 0; i < 5; i++) {
+        fine(env, lt_similarity_to(env, &s, i, row));
+        for (int j = 0; j < 5; j++) {
+            near(row[j], want[i][j], 1e-7, "cosine of %d and %d, by hand", i, j);
+            matrix[i * 5 + j] = (float)want[i][j];
         }
-        if (!often)
-            lt_similarity_free(env, &s);
     }
     fine(env, lt_similarity_to(env, &s, 1, row));
     fine(env, lt_similarity_to(env, &s, 1, again));
@@ -47,13 +43,13 @@ static void test_similarity(lt_env *env)
     fine(env, lt_similarity_mean(env, &s, 4, &by_vectors));
     near(by_vectors, (0.5773502691896258 - 0.7071067811865476) / 6, 1e-7, "of the first four");
     lt_similarity_free(env, &s);
-    fine(env, lt_similarity_init(env, &s, NULL, matrix, 5, false));
+    fine(env, lt_similarity_init(env, &s, NULL, matrix, 5));
     fine(env, lt_similarity_to(env, &s, 3, row));
     ok(memcmp(row, matrix + 15, sizeof row) == 0, "a matrix is taken as it is");
     fine(env, lt_similarity_mean(env, &s, 4, &by_matrix));
     near(by_matrix, by_vectors, 1e-7, "the mean by a matrix is that by vectors");
     lt_similarity_free(env, &s);
-    fine(env, lt_similarity_init(env, &s, &(lt_table){.dense = 2}, NULL, 0, false));
+    fine(env, lt_similarity_init(env, &s, &(lt_table){.dense = 2}, NULL, 0));
 }
 
 /* As many rows as a catalogue has: each of the three may be cancelled on its way. */
@@ -69,10 +65,10 @@ static void test_similarity_cancelled(lt_env *env)
     for (int step = 0; step < 3; step++) {
         lt_status status = LT_OK;
 
-        fine(env, lt_similarity_init(env, &s, &rows, NULL, ROWS, false));
+        fine(env, lt_similarity_init(env, &s, &rows, NULL, ROWS));
         context->cancel_at = context->polls + ROWS / BETWEEN_POLLS;
         if (step == 0)
-            status = lt_similarity_init(env, &s, &rows, NULL, ROWS, false);
+            status = lt_similarity_init(env, &s, &rows, NULL, ROWS);
         else if (step == 1)
             status = lt_similarity_to(env, &s, 7, out);
         else
@@ -146,7 +142,7 @@ static void plain_list(lt_env *env, lt_random *random, int64_t n, int64_t k, int
         for (int d = 0; d < dims; d++)
             l->vectors.x[i * dims + d] = shared + (float)lt_random_normal(random);
     }
-    if (lt_similarity_init(env, &l->similarity, &l->vectors, NULL, n, true) != LT_OK)
+    if (lt_similarity_init(env, &l->similarity, &l->vectors, NULL, n) != LT_OK)
         abort();
     l->in.similarity = &l->similarity;
 }
@@ -245,7 +241,7 @@ static void test_by_hand(lt_env *env)
     static const double mmr_value[] = {1, 0, 0, -0.025};
     list l = {.score = {1, 0.9, 0.5, 0}};
 
-    fine(env, lt_similarity_init(env, &l.similarity, NULL, matrix, 4, false));
+    fine(env, lt_similarity_init(env, &l.similarity, NULL, matrix, 4));
     l.in = (lt_rerank_input){.n = 4, .k = 4, .score = l.score, .similarity = &l.similarity, .strength = 0.5};
     /* beside the first they are worth -0.025, 0 and 0: of equal values the better by score */
     ok(run(env, "mmr", &l) && memcmp(l.chosen, dpp_order, sizeof dpp_order) == 0, "mmr by hand");
@@ -359,7 +355,7 @@ static void test_rank(lt_env *env, lt_random *random)
     for (int i = 0; i < 25; i++) /* -1 between all: no kernel */
         matrix[i] = i % 6 == 0 ? 1 : -1;
     l = (list){.score = {5, 4, 3, 2, 1}};
-    fine(env, lt_similarity_init(env, &l.similarity, NULL, matrix, 5, false));
+    fine(env, lt_similarity_init(env, &l.similarity, NULL, matrix, 5));
     for (int what = 0; what < 2; what++) {
         l.in = (lt_rerank_input){.n = 5, .k = 5, .score = l.score, .similarity = &l.similarity, .strength = 0.7};
         ok(run(env, what ? "mmr" : "dpp", &l) && is_selection(&l) && l.chosen[0] == 0 && l.chosen[4] == 4,
@@ -383,7 +379,7 @@ static void test_rank(lt_env *env, lt_random *random)
     /* nothing is known of 1 and 2: they are like none, and each keeps its place */
     l = (list){.score = {3, 2, 1, 0}, .x = {1, 0, 0, 0, 0, 0, 1, 0.001f}};
     l.vectors = (lt_table){.n = 4, .dense = 2, .x = l.x};
-    fine(env, lt_similarity_init(env, &l.similarity, &l.vectors, NULL, 4, false));
+    fine(env, lt_similarity_init(env, &l.similarity, &l.vectors, NULL, 4));
     for (int what = 0; what < 2; what++) {
         l.in = (lt_rerank_input){.n = 4, .k = 4, .score = l.score, .similarity = &l.similarity, .strength = 1};
         ok(run(env, what ? "mmr" : "dpp", &l) && l.chosen[0] == 0 && l.chosen[1] == 1 && l.chosen[2] == 2,

@@ -46,7 +46,7 @@ static lt_status facts(lt_env *env, void *context, lt_rerank_input *in)
     }
     if (t->method->needs_similarity) {
         t->vectors = (lt_table){.n = in->n, .dense = DIMENSIONS, .x = t->x};
-        LT_TRY(lt_similarity_init(env, &t->similarity, &t->vectors, NULL, in->n, true));
+        LT_TRY(lt_similarity_init(env, &t->similarity, &t->vectors, NULL, in->n));
         in->similarity = &t->similarity;
     } else if (t->method->uses_taste) {
         t->groups = (lt_groups){GROUPS, t->start, t->group, all->groups.target};

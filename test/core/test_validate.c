@@ -56,7 +56,7 @@ static lt_status alike(lt_env *env, void *context, lt_rerank_input *in)
         for (int64_t j = 0; j < in->n; j++)
             matrix[i * in->n + j] = 1 / (1 + fabsf((float)(in->item[i] - in->item[j])));
     in->similarity = s;
-    return lt_similarity_init(env, s, NULL, matrix, in->n, false);
+    return lt_similarity_init(env, s, NULL, matrix, in->n);
 }
 
 /* Hits among the first k of a list that are not among the k most popular of what is not excluded, over k. */
