@@ -200,3 +200,17 @@ lt_status ltpg_facts_fill(lt_env *env, void *context, lt_rerank_input *in)
         fill_similarity(env, facts, in);
     return LT_OK;
 }
+
+const lt_groups *ltpg_facts_groups(lt_env *env, ltpg_model *model, const lt_options *options)
+{
+    lt_rerank_input in = {.n = model->bundle.items.n};
+    int32 *item;
+
+    LTPG(env, lt_alloc(env, &item, (size_t)in.n, sizeof *item, "the items' attribute"));
+    for (int32 i = 0; i < in.n; i++)
+        item[i] = i;
+    in.item = item;
+    LTPG(env, ltpg_facts_fill(env, ltpg_facts_make(model, NULL, &lt_rerank_calibrated, options, true), &in));
+    lt_free(env, item);
+    return in.groups;
+}
