@@ -123,7 +123,8 @@ lt_status lt_sample_candidates(lt_env *env, const lt_test *test, int64_t negativ
 
 /*
  * Ranks the catalogue for every test user and adds it to m, whose largest k is the list's length. how: adjustment,
- * stages and seed; the rest of it is set here.
+ * stages and seed, to which each user's number is added, so that a list does not depend on who else is tested; the rest
+ * of it is set here.
  */
 lt_status lt_evaluate_ranking(lt_env *env, const lt_recommender *r, const lt_test *test, const lt_request *how,
                               lt_ranking_metrics *m);

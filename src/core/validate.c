@@ -79,7 +79,7 @@ static lt_request request_of(const lt_recommender *r, const lt_test *test, int32
     lt_request q = *how;
 
     q.subject = (lt_subject){.user = user};
-    q.seed = how->seed + (uint64_t)row;
+    q.seed = how->seed + (uint64_t)(user >= 0 ? user : r->bundle->users.n - 1 - user); /* strangers come last */
     if (stranger >= 0) {
         *features = lt_table_row(test->strangers, stranger, start);
         q.subject.features = features;

@@ -115,7 +115,7 @@ static void evaluation_case(lt_env *env, const trained *t, const char *method, d
                         .stages = &stage,
                         .n_stages = 1,
                         .adjust = t->r.own,
-                        .seed = 50 + (uint64_t)row};
+                        .seed = 50 + (uint64_t)(u < 0 ? t->bundle.users.n : u)};
         float margin[SHOP_ITEMS];
         double wins = 0, pairs = 0;
         lt_list list;

@@ -92,6 +92,12 @@ SELECT ok(abs(e.value - a.value) < 1e-9 AND e.n = a.n, 'auc is the mean over use
 FROM (SELECT avg(auc) AS value, count(auc) AS n FROM (SELECT t.u, longtail.auc(r.score, EXISTS (SELECT FROM test x WHERE x.u = t.u AND x.item = r.item_id)) AS auc
       FROM testers t, LATERAL longtail.recommend('m', t.u, 1000) r GROUP BY t.u) y) a, measured e WHERE metric = 'auc' AND how = 'none';
 
+-- ---- random exploration ----
+
+SELECT results_eq($$ SELECT user_id, value FROM longtail.evaluate_users('m', 'later', 20, 'random', 0.5, '{"seed": 7}') WHERE metric = 'arp' AND user_id IN (SELECT u::text FROM bought) ORDER BY 1 $$,
+    $$ SELECT user_id, avg(interactions) FROM longtail.recommend_all('m', 20, 'random', 0.5, options => '{"seed": 7}') JOIN longtail.item_stats('m') USING (item_id) WHERE user_id IN (SELECT u::text FROM testers) GROUP BY 1 ORDER BY 1 $$,
+    'the lists measured are those of recommend_all, whoever else is in the test');
+
 -- ---- tests that are empty or odd ----
 
 CREATE TABLE nothing (u int, item text);
