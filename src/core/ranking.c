@@ -283,7 +283,7 @@ static int64_t list_by_popularity(const lt_ranking_metrics *m, const lt_ranked *
 }
 
 /*
- * Hits that a list of the k most popular items the user does not have would not have made, over k (Murakami, Mori and
+ * Hits that a list of the k most popular items which could be listed would not have made, over k (Murakami, Mori and
  * Orihara, "Metrics for evaluating the serendipity of recommendation lists", 2007: useful and not expected from a
  * primitive method; Ge, Delgado-Battenfeld and Jannach, "Beyond accuracy", 2010, divide by the number of unexpected
  * items instead, so that one lucky item makes a whole serendipitous list).  Ours is at most precision and may be
