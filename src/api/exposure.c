@@ -96,31 +96,15 @@ static const char *values_query(FunctionCallInfo fcinfo, const ltpg_model *model
         id_text(model, type, "the items' id", psprintf("f.%s", quote_identifier(key))), from);
 }
 
-static void put_row(void *context, TupleTableSlot *slot)
+/*
+ * SQL: all rows, in order.  What the log has of an item is `item` (l is a row of it), as an id of item_stats
+ * `item_text`; `period` as of period_of, `values` as of values_query.
+ */
+static const char *exposure_query(const ltpg_model *model, Oid log, const char *item, const char *item_text,
+                                  const char *period, const char *values)
 {
-    tuplestore_puttupleslot(((ReturnSetInfo *)context)->setResult, slot);
-}
-
-/* exposure(model, log, item_column, time_column, period, attribute, attributes) */
-Datum longtail_exposure(PG_FUNCTION_ARGS)
-{
-    static const char *const names[] = {"model", "log", "item_column"};
-    ltpg_model *model;
-    const char *item, *period, *query;
-    Oid log, type;
-    int nest;
-
-    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
-    model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
-    ltpg_model_check_recommender(model);
-    log = PG_GETARG_OID(1);
-    item = NameStr(*PG_GETARG_NAME(2));
-    period = period_argument(fcinfo, 4);
-    ltpg_column_find(log, item, "item_column", &type);
-    item = psprintf("l.%s", quote_identifier(item));
-    InitMaterializedSRF(fcinfo, 0);
     /* a period is a number in here, as NULL is one, and rows of no impressions are added rather than joined for that */
-    query = psprintf(
+    return psprintf(
         "WITH known AS MATERIALIZED (SELECT item_id, segment FROM longtail.item_stats(%s)),"
         " valued AS MATERIALIZED (%s),"
         " shown AS (SELECT %s AS period, %s AS item_id, pg_catalog.count(*) AS n FROM %s AS l WHERE %s IS NOT NULL"
@@ -144,9 +128,34 @@ Datum longtail_exposure(PG_FUNCTION_ARGS)
         " 2 * ((items - shown) * c.n + nr) / (items * nullif(c.n, 0)) - (items + 1.0::pg_catalog.float8) / items"
         " FROM cells AS c JOIN whole USING (p)"
         " ORDER BY p, pg_catalog.array_position(ARRAY['head', 'mid', 'tail', 'unknown'], segment), value",
-        quote_literal_cstr(model->definition->name), values_query(fcinfo, model, 5, 6),
-        period_of(fcinfo, log, 3, period), id_text(model, type, "item_column", item), ltpg_relation_name(log, "log"),
-        item);
+        quote_literal_cstr(model->definition->name), values, period, item_text, ltpg_relation_name(log, "log"), item);
+}
+
+static void put_row(void *context, TupleTableSlot *slot)
+{
+    tuplestore_puttupleslot(((ReturnSetInfo *)context)->setResult, slot);
+}
+
+/* exposure(model, log, item_column, time_column, period, attribute, attributes) */
+Datum longtail_exposure(PG_FUNCTION_ARGS)
+{
+    static const char *const names[] = {"model", "log", "item_column"};
+    ltpg_model *model;
+    const char *item, *period, *query;
+    Oid log, type;
+    int nest;
+
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
+    model = ltpg_model_open(fcinfo, text_to_cstring(PG_GETARG_TEXT_PP(0)));
+    ltpg_model_check_recommender(model);
+    log = PG_GETARG_OID(1);
+    item = NameStr(*PG_GETARG_NAME(2));
+    period = period_argument(fcinfo, 4);
+    ltpg_column_find(log, item, "item_column", &type);
+    item = psprintf("l.%s", quote_identifier(item));
+    InitMaterializedSRF(fcinfo, 0);
+    query = exposure_query(model, log, item, id_text(model, type, "item_column", item),
+                           period_of(fcinfo, log, 3, period), values_query(fcinfo, model, 5, 6));
     /* how many groups there are is not known before, so that a plan looks dear enough to be compiled, which takes
      * longer */
     nest = NewGUCNestLevel();

@@ -85,32 +85,18 @@ static const char *tradeoff_subtitle(const tradeoff *t, const char *method)
         ltpg_figure_text(t->ndcg[t->plain]));
 }
 
-/* plot_tradeoff(model, test, k, method, strengths, options) */
-Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
+/* The figures, by longtail.tradeoff with the call's arguments. */
+static tradeoff read_tradeoff(FunctionCallInfo fcinfo)
 {
-    static const char *const names[] = {"model", "test", "k", NULL, "strengths", "options"};
     Oid types[6] = {TEXTOID, REGCLASSOID, INT4OID, TEXTOID, FLOAT8ARRAYOID, JSONBOID};
     char nulls[6] = {' ', ' ', ' ', PG_ARGISNULL(3) ? 'n' : ' ', ' ', ' '};
     Datum arguments[6];
-    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+    double *column;
     tradeoff t;
-    lt_series series[2] = {{.kind = LT_CHART_LINE, .colour = LT_GREY, .dashed = true},
-                           {.kind = LT_CHART_LINE, .colour = LT_BLUE}};
-    lt_panel panel = {.height = 360, .series = series, .n_series = 2};
-    lt_chart chart = {.panels = &panel, .n_panels = 1};
-    const char *name, *method;
-    double *column, limit_x[2], limit_y[2], most = 0;
-    lt_ticks ticks;
     int64 n;
 
-    for (int i = 0; i < 6; i++) {
-        if (PG_ARGISNULL(i) && names[i] != NULL)
-            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("%s must not be NULL", names[i])));
+    for (int i = 0; i < 6; i++)
         arguments[i] = PG_GETARG_DATUM(i);
-    }
-    name = ltpg_text_argument(fcinfo, 0, "model");
-    method = PG_ARGISNULL(3) ? ltpg_model_open(fcinfo, name)->bundle.rerank
-                             : ltpg_utf8(ltpg_text_argument(fcinfo, 3, "method"));
     t.budget = *ltpg_plot_numbers("SELECT coalesce(($1->>'ndcg_budget')::float8, 0.02)", 1, &types[5], &arguments[5],
                                   NULL, 1, &n);
     if (!(t.budget >= 0 && t.budget <= 1))
@@ -125,30 +111,62 @@ Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
     t.ndcg = column + t.n;
     t.aplt = column + 2 * t.n;
     choose(&t);
+    return t;
+}
+
+/* The NDCG that the budget allows; the line goes as far as the axis, which therefore is fixed. line: x, then y. */
+static lt_series limit(const tradeoff *t, lt_axis *axis, double line[4])
+{
+    lt_series series = {.kind = LT_CHART_LINE, .colour = LT_GREY, .dashed = true};
+    double most = 0;
+    lt_ticks ticks;
+
+    if (t->plain < 0)
+        return series;
+    for (int64 i = 0; i < t->n; i++)
+        most = fmax(most, t->aplt[i]);
+    lt_ticks_make(axis, 0, most, 8, &ticks);
+    axis->given = true;
+    axis->min = line[0] = ticks.min;
+    axis->max = line[1] = ticks.max;
+    line[2] = line[3] = t->ndcg[t->plain] * (1 - t->budget);
+    series.name = psprintf("plain NDCG less %s", ltpg_share_text(t->budget));
+    series.n = 2;
+    series.x = line;
+    series.y = line + 2;
+    return series;
+}
+
+/* plot_tradeoff(model, test, k, method, strengths, options) */
+Datum longtail_plot_tradeoff(PG_FUNCTION_ARGS)
+{
+    static const char *const names[] = {"model", "test", "k", NULL, "strengths", "options"};
+    const char *name, *method;
+    lt_series series[2];
+    lt_panel panel = {.height = 360, .series = series, .n_series = lengthof(series)};
+    lt_chart chart = {.panels = &panel, .n_panels = 1};
+    double line[4];
+    tradeoff t;
+
+    ltpg_refuse_nulls(fcinfo, names, lengthof(names));
+    name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+    method = PG_ARGISNULL(3) ? ltpg_model_open(fcinfo, name)->bundle.rerank
+                             : ltpg_utf8(text_to_cstring(PG_GETARG_TEXT_PP(3)));
+    t = read_tradeoff(fcinfo);
     panel.marks = tradeoff_marks(&t);
     panel.n_marks = (int)t.n;
-    series[1].name = psprintf("%s, by strength", method);
-    series[1].n = t.n;
-    series[1].x = t.aplt;
-    series[1].y = t.ndcg;
-    panel.x = (lt_axis){.label = psprintf("share of tail items in lists of %d", DatumGetInt32(arguments[2])),
+    panel.x = (lt_axis){.label = psprintf("share of tail items in lists of %d", PG_GETARG_INT32(2)),
                         .percent = true,
                         .from_zero = true};
-    panel.y.label = psprintf("NDCG@%d", DatumGetInt32(arguments[2]));
-    if (t.plain >= 0) { /* the limit goes as far as the axis, which therefore is fixed */
-        for (int64 i = 0; i < t.n; i++)
-            most = fmax(most, t.aplt[i]);
-        lt_ticks_make(&panel.x, 0, most, 8, &ticks);
-        panel.x.given = true;
-        panel.x.min = limit_x[0] = ticks.min;
-        panel.x.max = limit_x[1] = ticks.max;
-        limit_y[0] = limit_y[1] = t.ndcg[t.plain] * (1 - t.budget);
-        series[0].name = psprintf("plain NDCG less %s", ltpg_share_text(t.budget));
-        series[0].n = 2;
-        series[0].x = limit_x;
-        series[0].y = limit_y;
-    }
+    panel.y.label = psprintf("NDCG@%d", PG_GETARG_INT32(2));
+    series[0] = limit(&t, &panel.x, line);
+    series[1] = (lt_series){.kind = LT_CHART_LINE,
+                            .colour = LT_BLUE,
+                            .name = psprintf("%s, by strength", method),
+                            .n = t.n,
+                            .x = t.aplt,
+                            .y = t.ndcg};
     chart.title = psprintf("What the tail costs: %s", ltpg_utf8(name));
     chart.subtitle = tradeoff_subtitle(&t, method);
-    return ltpg_plot(env, &chart);
+    return ltpg_plot(ltpg_env(CurrentMemoryContext, 0), &chart);
 }
