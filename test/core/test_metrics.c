@@ -2,11 +2,9 @@
  * test_metrics.c: the sort, top-k, AUC, the ROC curve, log-loss, Gini and popularity, against hand-worked cases, naive
  * versions and scikit-learn 1.2.1.
  */
-#include "metrics.h"
+#include "metrics_data.h"
 #include "popularity.h"
-#include "random.h"
 #include "sort.h"
-#include "tap.h"
 #include "topk.h"
 
 static void test_sort(lt_env *env, lt_random *random)
@@ -172,39 +170,27 @@ static void test_auc(lt_env *env, lt_random *random)
     near(worst_curve, 0, 1e-13, "the area under the ROC curve is the AUC");
 }
 
-/* The figures are scikit-learn's on the same numbers, from a generator both can run. */
+/* The figures are scikit-learn's on the same numbers. */
 static void test_sklearn(lt_env *env)
 {
-    enum { N = 5000 };
-    static double score[N], weight[N], probability[N], fine_score[N];
-    static uint8_t label[N];
-    int64_t x = 42;
+    static scored s;
     double auc = 0;
 
-    for (int i = 0; i < N; i++) {
-        int64_t draw[3];
-
-        for (int j = 0; j < 3; j++)
-            draw[j] = x = (x * 1103515245 + 12345) % 2147483648;
-        score[i] = (double)((draw[0] >> 10) % 200) / 200;
-        label[i] = (double)((draw[1] >> 10) % 200) / 200 < 0.3 + 0.4 * score[i];
-        weight[i] = 1 + (double)((draw[2] >> 10) % 7) / 3;
-        probability[i] = 0.05 + 0.9 * score[i];
-        fine_score[i] = sin((double)draw[0]);
-    }
-    fine(env, lt_auc(env, score, label, NULL, N, &auc));
+    make_scored(&s);
+    fine(env, lt_auc(env, s.score, s.label, NULL, SCORED, &auc));
     near(auc, 0.6313069851878738, 1e-12, "AUC as scikit-learn's, 200 distinct scores");
-    fine(env, lt_auc(env, score, label, weight, N, &auc));
+    fine(env, lt_auc(env, s.score, s.label, s.weight, SCORED, &auc));
     near(auc, 0.626076688608587, 1e-12, "weighted AUC as scikit-learn's");
-    fine(env, lt_auc(env, fine_score, label, NULL, N, &auc));
+    fine(env, lt_auc(env, s.fine_score, s.label, NULL, SCORED, &auc));
     near(auc, 0.5071431762026157, 1e-12, "AUC as scikit-learn's, distinct scores");
-    near(lt_log_loss(probability, label, NULL, N), 0.7367463342754447, 1e-12, "log-loss as scikit-learn's");
-    near(lt_log_loss(probability, label, weight, N), 0.7437516840657017, 1e-12, "weighted log-loss as scikit-learn's");
+    near(lt_log_loss(s.probability, s.label, NULL, SCORED), 0.7367463342754447, 1e-12, "log-loss as scikit-learn's");
+    near(lt_log_loss(s.probability, s.label, s.weight, SCORED), 0.7437516840657017, 1e-12,
+         "weighted log-loss as scikit-learn's");
 
     ((test_context *)env->context)->cancel_at = ((test_context *)env->context)->polls + 1;
-    ok(lt_auc(env, score, label, NULL, N, &auc) == LT_CANCELLED, "AUC can be cancelled");
+    ok(lt_auc(env, s.score, s.label, NULL, SCORED, &auc) == LT_CANCELLED, "AUC can be cancelled");
     env->budget = env->used + 1000;
-    ok(lt_auc(env, score, label, NULL, N, &auc) == LT_NO_MEMORY, "AUC keeps to the budget");
+    ok(lt_auc(env, s.score, s.label, NULL, SCORED, &auc) == LT_NO_MEMORY, "AUC keeps to the budget");
     env->budget = 0;
 }
 

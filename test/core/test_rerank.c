@@ -1,6 +1,6 @@
 /*
- * test_rerank.c: the rerankers' invariants as properties over random lists, and each method's own cases: worked by
- * hand, against a naive version, or published.
+ * test_rerank.c: the rerankers' invariants as properties over random lists; the cases of popularity, xquad, quota and
+ * random, worked by hand, against a naive version, or published; and what the checks refuse.
  */
 #include "rerank_data.h"
 

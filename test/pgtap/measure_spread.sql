@@ -83,10 +83,6 @@ SET LOCAL max_parallel_workers_per_gather = 2;
 SET LOCAL parallel_setup_cost = 0;
 SET LOCAL parallel_tuple_cost = 0;
 SET LOCAL min_parallel_table_scan_size = 0;
-CREATE FUNCTION plan_of(query text) RETURNS text LANGUAGE plpgsql AS
-$$ DECLARE line text; lines text := ''; BEGIN
-   FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP lines := lines || line || E'\n'; END LOOP;
-   RETURN lines; END $$;
 SELECT matches(plan_of('SELECT * FROM measures'), 'Finalize Aggregate.*Gather.*Partial Aggregate', 'the plan is parallel');
 CREATE TABLE parallel AS SELECT * FROM measures;
 -- Sums are made in the order the workers' rows come in: 1e-12 is what 60000 roundings of 1e-16 leave.

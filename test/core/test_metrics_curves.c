@@ -1,10 +1,8 @@
 /*
- * test_accuracy.c: average precision, the calibration curve, confusion and the NDCG of one list, against hand-worked
- * cases, naive versions and scikit-learn 1.2.1.
+ * test_metrics_curves.c: average precision, the calibration curve, confusion and the NDCG of one list, against
+ * hand-worked cases, naive versions and scikit-learn 1.2.1.
  */
-#include "metrics.h"
-#include "random.h"
-#include "tap.h"
+#include "metrics_data.h"
 
 #define MOST 64
 
@@ -210,10 +208,9 @@ static void test_ndcg(lt_env *env, lt_random *random)
     ok(not_best == 0, "the best list is 1");
 }
 
-/* The figures are scikit-learn's on the same numbers, from a generator both can run (that of test_metrics.c). */
+/* The figures are scikit-learn's on the same numbers. */
 static void test_sklearn(lt_env *env)
 {
-    enum { N = 5000 };
     static const double predicted[] = {
         0.07532593856655301, 0.15094464285714293, 0.25040476190476224, 0.34961397058823485, 0.45143947368421117,
         0.5525797598627782,  0.6516407129455924,  0.7502087378640768,  0.8482295081967227,  0.922653846153845};
@@ -221,40 +218,29 @@ static void test_sklearn(lt_env *env)
         0.32081911262798635, 0.35892857142857143, 0.43562610229276894, 0.43014705882352944, 0.47192982456140353,
         0.5403087478559176,  0.5853658536585366,  0.6310679611650486,  0.663023679417122,   0.7062937062937062};
     static const double ndcg_at[][2] = {{5, 0.6643565003109037}, {10, 0.5442744869460783}, {40, 0.8549039854838635}};
-    static double score[N], weight[N], probability[N], fine_score[N];
-    static uint8_t label[N];
+    static scored s;
     int32_t rank[40];
     double gain[40], got = 0;
     lt_calibration_bin *bin = NULL;
     lt_confusion c = {0};
-    int64_t x = 42, n = 0;
+    int64_t n = 0;
     test_context *context = env->context;
 
-    for (int i = 0; i < N; i++) {
-        int64_t draw[3];
-
-        for (int j = 0; j < 3; j++)
-            draw[j] = x = (x * 1103515245 + 12345) % 2147483648;
-        score[i] = (double)((draw[0] >> 10) % 200) / 200;
-        label[i] = (double)((draw[1] >> 10) % 200) / 200 < 0.3 + 0.4 * score[i];
-        weight[i] = 1 + (double)((draw[2] >> 10) % 7) / 3;
-        probability[i] = 0.05 + 0.9 * score[i];
-        fine_score[i] = sin((double)draw[0]);
-    }
-    fine(env, lt_average_precision(env, score, label, NULL, N, &got));
+    make_scored(&s);
+    fine(env, lt_average_precision(env, s.score, s.label, NULL, SCORED, &got));
     near(got, 0.6269542224604249, 1e-12, "average precision as scikit-learn's, 200 distinct scores");
-    fine(env, lt_average_precision(env, score, label, weight, N, &got));
+    fine(env, lt_average_precision(env, s.score, s.label, s.weight, SCORED, &got));
     near(got, 0.6260654175654826, 1e-12, "weighted average precision as scikit-learn's");
-    fine(env, lt_average_precision(env, fine_score, label, NULL, N, &got));
+    fine(env, lt_average_precision(env, s.fine_score, s.label, NULL, SCORED, &got));
     near(got, 0.5160548857956553, 1e-12, "average precision as scikit-learn's, distinct scores");
 
-    fine(env, lt_calibration_curve(env, probability, label, N, 10, &bin, &n));
+    fine(env, lt_calibration_curve(env, s.probability, s.label, SCORED, 10, &bin, &n));
     ok(n == 10, "ten bins");
     for (int64_t b = 0; b < n; b++) {
         near(bin[b].mean_predicted, predicted[b], 1e-12, "mean prediction of bin %d as scikit-learn's", bin[b].bin);
         near(bin[b].observed, observed[b], 1e-12, "observed of bin %d as scikit-learn's", bin[b].bin);
     }
-    fine(env, lt_confusion_at(env, probability, label, N, 0.5, &c));
+    fine(env, lt_confusion_at(env, s.probability, s.label, SCORED, 0.5, &c));
     ok(c.true_negative == 1476 && c.false_positive == 961 && c.false_negative == 1036 && c.true_positive == 1527,
        "confusion as scikit-learn's");
     near(c.precision, 0.6137459807073955, 1e-14, "precision as scikit-learn's");
@@ -274,11 +260,13 @@ static void test_sklearn(lt_env *env)
     }
 
     context->cancel_at = context->polls + 1;
-    ok(lt_average_precision(env, score, label, NULL, N, &got) == LT_CANCELLED, "average precision can be cancelled");
+    ok(lt_average_precision(env, s.score, s.label, NULL, SCORED, &got) == LT_CANCELLED,
+       "average precision can be cancelled");
     context->cancel_at = context->polls + 1;
-    ok(lt_calibration_curve(env, score, label, N, 10, &bin, &n) == LT_CANCELLED, "so can the calibration curve");
+    ok(lt_calibration_curve(env, s.score, s.label, SCORED, 10, &bin, &n) == LT_CANCELLED,
+       "so can the calibration curve");
     context->cancel_at = context->polls + 1;
-    ok(lt_confusion_at(env, score, label, N, 0.5, &c) == LT_CANCELLED, "and confusion");
+    ok(lt_confusion_at(env, s.score, s.label, SCORED, 0.5, &c) == LT_CANCELLED, "and confusion");
     context->cancel_at = context->polls + 1;
     ok(lt_ndcg(env, rank, gain, 40, 5, &got) == LT_CANCELLED, "and NDCG");
     env->budget = env->used + 100;
