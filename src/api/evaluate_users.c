@@ -56,7 +56,8 @@ Datum longtail_evaluate_users(PG_FUNCTION_ARGS)
 
 static const lt_option compare_options[] = {
     {"samples", LT_OPT_INT, "2000", 1, 1000000, NULL, "samples that are drawn of the users"},
-    {"level", LT_OPT_FLOAT, "0.95", 0.01, 0.9999, NULL, "of the interval: the share of such intervals that hold the truth"},
+    {"level", LT_OPT_FLOAT, "0.95", 0.01, 0.9999, NULL,
+     "of the interval: the share of such intervals that hold the truth"},
     {"metrics", LT_OPT_NAMES, "[]", 0, 0, NULL, "the measures to compare; empty: all that users have values of"},
 };
 
