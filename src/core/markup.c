@@ -66,7 +66,7 @@ static int sequence(unsigned char first, uint32_t *lowest, uint32_t *bits)
     return 0;
 }
 
-uint32_t lt_utf8_next(const char **at, const char *end)
+static uint32_t next_character(const char **at, const char *end)
 {
     const unsigned char *p = (const unsigned char *)*at;
     uint32_t lowest, point;
@@ -94,7 +94,7 @@ void lt_markup_part(lt_markup *m, const char *utf8, size_t bytes)
     const char *end = utf8 + bytes;
 
     while (utf8 < end && m->status == LT_OK) {
-        uint32_t c = lt_utf8_next(&utf8, end);
+        uint32_t c = next_character(&utf8, end);
 
         if (c == '\t' || c == '\n' || c == '\r')
             c = ' ';
@@ -136,7 +136,7 @@ double lt_text_width(const char *utf8, double size)
     double width = 0;
 
     while (utf8 < end)
-        width += character_width(lt_utf8_next(&utf8, end));
+        width += character_width(next_character(&utf8, end));
     return width * size / 1000;
 }
 
@@ -147,7 +147,7 @@ size_t lt_text_fits(const char *utf8, double size, double width)
 
     while (at < end) {
         const char *from = at;
-        uint32_t c = lt_utf8_next(&at, end);
+        uint32_t c = next_character(&at, end);
 
         used += character_width(c) * size / 1000;
         if (used > width && from > utf8)

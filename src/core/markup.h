@@ -26,8 +26,6 @@ void lt_markup_text(lt_markup *m, const char *utf8);
 /* The first `bytes` of it. */
 void lt_markup_part(lt_markup *m, const char *utf8, size_t bytes);
 
-/* The next character before `end`, U+FFFD for what is none; *at moves behind it. */
-uint32_t lt_utf8_next(const char **at, const char *end);
 /* How wide a text is, roughly (the shapes are the reader's fonts'), at a font size; in pixels. */
 double lt_text_width(const char *utf8, double size);
 /* How many of the text's first bytes fit a width: all of them, or up to a space, or at least one character. */
