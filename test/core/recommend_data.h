@@ -73,4 +73,13 @@ static double naive_value(const trained *t, float margin, int32_t item, double e
     return margin - exponent * log(pop);
 }
 
+static bool has(const int32_t *items, int64_t n, int32_t item) __attribute__((unused));
+static bool has(const int32_t *items, int64_t n, int32_t item)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (items[i] == item)
+            return true;
+    return false;
+}
+
 #endif
