@@ -53,6 +53,7 @@ typedef struct value_reader {
     bool by_value;
     char align;
     FmgrInfo output;
+    MemoryContext memory; /* what output keeps from row to row */
 } value_reader;
 
 static void add_value(lt_env *env, value_table *t, int32 row, const char *bytes, int64 length)
@@ -74,7 +75,7 @@ static void look_up_type(value_reader *r, Oid type)
     r->type = getBaseType(type);
     r->element = get_element_type(r->type);
     getTypeOutputInfo(OidIsValid(r->element) ? r->element : r->type, &output, &varlena);
-    fmgr_info(output, &r->output);
+    fmgr_info_cxt(output, &r->output, r->memory);
     if (OidIsValid(r->element)) {
         get_typlenbyvalalign(r->element, &r->length, &r->by_value, &r->align);
         r->element = getBaseType(r->element);
@@ -204,7 +205,8 @@ static void find_relation(ltpg_attribute *a, const lt_options *options)
 static void read_all(ltpg_attribute *a)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    value_reader r = {.env = env, .table = palloc0(sizeof *r.table), .model = a->model};
+    value_reader r = {
+        .env = env, .table = palloc0(sizeof *r.table), .model = a->model, .memory = CurrentMemoryContext};
 
     LTPG(env, lt_dictionary_init(env, &r.table->value));
     ltpg_facts_scan(a->query, read_row, &r);
@@ -289,7 +291,7 @@ static value_table *read_list(lt_env *env, const ltpg_attribute *a, const lt_rer
         rows->history[i] = number < 0 ? -1 : first + number;
     }
     if (keys.number.n > 0) {
-        value_reader r = {.env = env, .table = t, .keys = &keys, .first = first};
+        value_reader r = {.env = env, .table = t, .keys = &keys, .first = first, .memory = CurrentMemoryContext};
         Datum array = ltpg_keys_array(&keys, a->key_type);
         Oid type = get_array_type(a->key_type);
 

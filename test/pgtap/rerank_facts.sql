@@ -68,6 +68,13 @@ FROM (VALUES ('makers', 'maker'), ('padded', 'kind'), ('json', 'kind'), ('short'
 SELECT is(listed($$recommend('als', 6, 12, 'quota', 0.5, options => '{"attribute": "yes", "attributes": "maker_lists", "values": ["true"]}')$$),
           listed($$recommend('als', 6, 12, 'quota', 0.5, options => '{"attribute": "word", "attributes": "maker_lists", "values": ["true"]}')$$), 'booleans are true and false');
 
+-- and by output functions that keep something from row to row
+CREATE TYPE made AS (kind text, maker int);
+CREATE VIEW made_lists AS SELECT item, (kind, maker)::made AS composite, ARRAY[(kind, maker)::made] AS composites, int4range(maker, maker + 1) AS range, int4range(maker, maker + 1)::text AS range_text, (kind, maker)::made::text AS composite_text FROM items;
+SELECT is((SELECT string_agg(item_id, ',' ORDER BY user_id::int, rank) FROM longtail.recommend_all('als', 12, 'calibrated', 0.8, options => jsonb_build_object('attribute', a, 'attributes', 'made_lists'))),
+          (SELECT string_agg(item_id, ',' ORDER BY user_id::int, rank) FROM longtail.recommend_all('als', 12, 'calibrated', 0.8, options => jsonb_build_object('attribute', b, 'attributes', 'made_lists'))), a || ' of all items')
+FROM (VALUES ('composite', 'composite_text'), ('composites', 'composite_text'), ('range', 'range_text')) v (a, b);
+
 -- users of whom nothing is known, and baskets
 SELECT is(listed($$recommend('als', 12345, 12, 'calibrated', 0.8, options => '{"attribute": "kind"}')$$), listed($$recommend('als', 12345, 12)$$), 'nobody''s taste leaves the order alone');
 SELECT is(listed($$recommend_basket('ease', '{item 1,item 5,item 9}', 12, 'calibrated', 0.9, options => '{"attribute": "kind", "attributes": "items"}')$$),
