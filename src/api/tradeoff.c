@@ -250,7 +250,7 @@ static void check_apply(const char *name, const Jsonb *options)
     for (int i = 0; i < 2; i++) {
         const char *option = i == 0 ? "popularity_exponent" : "trend_exponent";
 
-        if (getKeyJsonValueFromContainer((JsonbContainer *)&options->root, option, strlen(option), NULL) != NULL)
+        if (ltpg_options_give(options, option))
             ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                             errmsg("option \"%s\" cannot be measured with and applied without", option),
                             errhint("Train with it, then tune.")));

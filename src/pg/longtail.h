@@ -75,6 +75,8 @@ extern bool ltpg_options_have(const lt_options *options, const char *key);
 /* One text, or one number, of an options object, without its table; `otherwise` when it is not there. */
 extern const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise);
 extern double ltpg_options_number(const Jsonb *given, const char *name, double otherwise);
+/* Whether an options object has a key; what is no object has none, here and above. */
+extern bool ltpg_options_give(const Jsonb *given, const char *name);
 /* Options objects: of a text; the keys of two, the second's where both have one; without a key. */
 extern Jsonb *ltpg_options_parse(const char *json);
 extern Jsonb *ltpg_options_merge(const Jsonb *a, const Jsonb *b);

@@ -141,15 +141,20 @@ static lt_status set_packed(lt_env *env, lt_options *options, const char *name, 
     return set_value(env, options, name, token, &start, &it);
 }
 
+static void refuse_other(const Jsonb *given, const char *example)
+{
+    if (!JB_ROOT_IS_OBJECT(given))
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
+                        errhint("For example '%s'.", example)));
+}
+
 void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
 {
     JsonbIterator *it;
     JsonbValue v;
     JsonbIteratorToken token;
 
-    if (!JB_ROOT_IS_OBJECT(given))
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("options must be a JSON object"),
-                        errhint("For example '{\"epochs\": 10}'.")));
+    refuse_other(given, "{\"epochs\": 10}");
     it = JsonbIteratorInit((JsonbContainer *)&given->root);
     JsonbIteratorNext(&it, &v, false);
     while ((token = JsonbIteratorNext(&it, &v, false)) == WJB_KEY) {
@@ -160,24 +165,32 @@ void ltpg_options_set(lt_env *env, lt_options *options, const Jsonb *given)
     }
 }
 
+/* Whether there is a key, and its value; whatever is no object has none. */
+static bool find_key(const Jsonb *given, const char *name, JsonbValue *value)
+{
+    return JB_ROOT_IS_OBJECT(given) &&
+           getKeyJsonValueFromContainer((JsonbContainer *)&given->root, name, strlen(name), value) != NULL;
+}
+
 const char *ltpg_options_text(const Jsonb *given, const char *name, const char *otherwise)
 {
     JsonbValue value;
 
-    if (getKeyJsonValueFromContainer((JsonbContainer *)&given->root, name, strlen(name), &value) == NULL ||
-        value.type != jbvString)
-        return otherwise;
-    return json_string(&value);
+    return find_key(given, name, &value) && value.type == jbvString ? json_string(&value) : otherwise;
 }
 
 double ltpg_options_number(const Jsonb *given, const char *name, double otherwise)
 {
     JsonbValue value;
 
-    if (getKeyJsonValueFromContainer((JsonbContainer *)&given->root, name, strlen(name), &value) == NULL ||
-        value.type != jbvNumeric)
-        return otherwise;
-    return json_number(&value);
+    return find_key(given, name, &value) && value.type == jbvNumeric ? json_number(&value) : otherwise;
+}
+
+bool ltpg_options_give(const Jsonb *given, const char *name)
+{
+    JsonbValue value;
+
+    return find_key(given, name, &value);
 }
 
 Jsonb *ltpg_options_parse(const char *json)
@@ -192,6 +205,7 @@ Jsonb *ltpg_options_merge(const Jsonb *a, const Jsonb *b)
 
 Jsonb *ltpg_options_without(const Jsonb *given, const char *key)
 {
+    refuse_other(given, "{\"seed\": 1}");
     return DatumGetJsonbP(DirectFunctionCall2(jsonb_delete, JsonbPGetDatum(given), CStringGetTextDatum(key)));
 }
 
