@@ -11,7 +11,7 @@
 #include "utils/builtins.h"
 #include "utils/numeric.h"
 
-static const lt_reranker *find_method(const char *name)
+const lt_reranker *ltpg_method_find(const char *name)
 {
     const lt_reranker *method = lt_reranker_find(name);
 
@@ -79,7 +79,7 @@ static lt_rerank_stage read_then(const JsonbValue *element, Jsonb **object)
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("an element of option \"then\" lacks a method or a strength"),
                  errdetail("Each has a \"method\" (text), a \"strength\" (number), and the method's own options.")));
-    stage.method = find_method(pnstrdup(name->val.string.val, name->val.string.len));
+    stage.method = ltpg_method_find(pnstrdup(name->val.string.val, name->val.string.len));
     stage.strength = DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(strength->val.numeric)));
     check_strength(stage.method, stage.strength);
     return stage;
@@ -147,7 +147,7 @@ ltpg_method ltpg_method_make(lt_env *env, ltpg_model *model, const char *given_n
     if (name[0] == '\0')
         ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("method must not be NULL"),
                         errhint("NULL takes the model's own method, and no model is given.")));
-    method = find_method(name);
+    method = ltpg_method_find(name);
     if (given_strength != NULL)
         strength = *given_strength;
     else if (strcmp(name, "none") == 0)
@@ -197,7 +197,7 @@ ltpg_method ltpg_method_at(const ltpg_method *method, double strength)
 
 void ltpg_method_check(lt_env *env, const char *name, double strength, const char *options)
 {
-    const lt_reranker *method = find_method(name);
+    const lt_reranker *method = ltpg_method_find(name);
     ltpg_method_arguments nothing = {0};
 
     check_strength(method, strength);

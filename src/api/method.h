@@ -32,6 +32,8 @@ typedef struct ltpg_method {
     lt_options options; /* of the call: the function's own are among them */
 } ltpg_method;
 
+/* A method by its name; an error when there is none. */
+extern const lt_reranker *ltpg_method_find(const char *name);
 /*
  * NULL for method and strength takes the model's own, with its options under those of the call; a strength is needed
  * for a method that is not the model's own, and both are without a model (NULL).

@@ -21,17 +21,19 @@ PG_FUNCTION_INFO_V1(longtail_autotune);
 /* Ways of making lists. */
 typedef struct ways {
     int n, room;
-    ltpg_method *method;
+    struct way {
+        ltpg_method method;
+        Jsonb *options; /* it was made of */
+    } *way;
 } ways;
 
-static void add_way(ways *w, ltpg_method method)
+static void add_way(ways *w, ltpg_method method, Jsonb *options)
 {
     if (w->n == w->room) {
         w->room = Max(8, 2 * w->room);
-        w->method =
-            w->method == NULL ? palloc(w->room * sizeof *w->method) : repalloc(w->method, w->room * sizeof *w->method);
+        w->way = w->way == NULL ? palloc(w->room * sizeof *w->way) : repalloc(w->way, w->room * sizeof *w->way);
     }
-    w->method[w->n++] = method;
+    w->way[w->n++] = (struct way){method, options};
 }
 
 /* A method at each of n strengths; what it wants to know is read once. */
@@ -47,7 +49,7 @@ static void add_strengths(ways *w, const ltpg_evaluation *e, const char *name, c
         return;
     method = ltpg_method_make(e->env, e->model, name, &greatest, options, &ltpg_evaluate_arguments);
     for (int i = 0; i < n; i++)
-        add_way(w, ltpg_method_at(&method, strength[i]));
+        add_way(w, ltpg_method_at(&method, strength[i]), options);
 }
 
 static lt_ranking_metrics *measure_ways(ltpg_evaluation *e, const ways *w, const int *k, bool in_depth)
@@ -60,7 +62,7 @@ static lt_ranking_metrics *measure_ways(ltpg_evaluation *e, const ways *w, const
     LTPG(e->env, lt_alloc(e->env, &m, (size_t)w->n, sizeof *m, "the measures"));
     LTPG(e->env, lt_alloc(e->env, &how, (size_t)w->n, sizeof *how, "the measures"));
     for (int i = 0; i < w->n; i++) {
-        how[i] = ltpg_evaluation_request(e, &w->method[i]);
+        how[i] = ltpg_evaluation_request(e, &w->way[i].method);
         LTPG(e->env, lt_ranking_init(e->env, &m[i], k, 1, &r->popularity));
         if (in_depth)
             LTPG(e->env, lt_ranking_go_deep(e->env, &m[i], NULL));
@@ -124,7 +126,7 @@ Datum longtail_tradeoff(PG_FUNCTION_ARGS)
     InitMaterializedSRF(fcinfo, 0);
     if (n == 0)
         return (Datum)0;
-    ltpg_evaluation_read(&e, PG_GETARG_OID(1), &w.method[0].options);
+    ltpg_evaluation_read(&e, PG_GETARG_OID(1), &w.way[0].method.options);
     m = measure_ways(&e, &w, &k, true);
     for (int i = 0; i < n; i++) {
         Datum value[1 + lengthof(columns)];
@@ -153,30 +155,54 @@ typedef struct trial {
 static const double exponents[] = {0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.7},
                     portions[] = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.9};
 
+static bool has_option(const lt_reranker *method, const char *name)
+{
+    for (int i = 0; i < method->n_options; i++)
+        if (strcmp(method->options[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* The options for one of the n methods that are tried: without those that only others have. */
+static Jsonb *options_for(const lt_reranker *method, const lt_reranker *const *tried, int n, Jsonb *options)
+{
+    for (int i = 0; i < n; i++)
+        for (int o = 0; o < tried[i]->n_options; o++)
+            if (!has_option(method, tried[i]->options[o].name))
+                options = ltpg_options_without(options, tried[i]->options[o].name);
+    return options;
+}
+
 /* The plain order, then each method at its strengths. */
 static void list_ways(FunctionCallInfo fcinfo, const ltpg_evaluation *e, ways *w)
 {
-    Jsonb *options = PG_GETARG_JSONB_P(6), *plain;
+    Jsonb *options = PG_GETARG_JSONB_P(6), *plain = ltpg_options_without(options, "then"); /* nothing follows it */
     double nothing = 0, *given = NULL;
     int n_given = PG_ARGISNULL(5) ? 0 : strengths_argument(fcinfo, 5, &given), n;
+    const lt_reranker **tried;
     Datum *name;
     bool *null;
 
     deconstruct_array(PG_GETARG_ARRAYTYPE_P(3), TEXTOID, -1, false, TYPALIGN_INT, &name, &null, &n);
-    plain = ltpg_options_without(options, "then"); /* nothing follows */
-    add_strengths(w, e, "none", &nothing, 1, plain);
+    tried = palloc(Max(n, 1) * sizeof *tried);
     for (int i = 0; i < n; i++) {
-        const char *method = null[i] ? "" : TextDatumGetCString(name[i]);
-        const lt_reranker *reranker = lt_reranker_find(method);
+        if (null[i])
+            ereport(ERROR, (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED), errmsg("methods[%d] is NULL", i + 1)));
+        tried[i] = ltpg_method_find(TextDatumGetCString(name[i]));
+    }
+    add_strengths(w, e, "none", &nothing, 1, options_for(lt_reranker_find("none"), tried, n, plain));
+    for (int i = 0; i < n; i++) {
+        const lt_reranker *m = tried[i];
+        Jsonb *own = options_for(m, tried, n, options);
 
-        if (strcmp(method, "none") == 0)
+        if (strcmp(m->name, "none") == 0)
             continue;
         if (given != NULL)
-            add_strengths(w, e, method, given, n_given, options);
-        else if (reranker != NULL && isinf(reranker->max_strength))
-            add_strengths(w, e, method, exponents, lengthof(exponents), options);
+            add_strengths(w, e, m->name, given, n_given, own);
+        else if (isinf(m->max_strength))
+            add_strengths(w, e, m->name, exponents, lengthof(exponents), own);
         else
-            add_strengths(w, e, method, portions, lengthof(portions), options);
+            add_strengths(w, e, m->name, portions, lengthof(portions), own);
     }
 }
 
@@ -210,9 +236,9 @@ static const char *options_of_method(Jsonb *options)
 }
 
 /* A version with the same weights whose own method is the one chosen; none where it is already. */
-static void apply(const ltpg_evaluation *e, const ltpg_method *method, Jsonb *options, instr_time start)
+static void apply(const ltpg_evaluation *e, const struct way *way, instr_time start)
 {
-    const lt_rerank_stage *stage = &method->stages[0];
+    const lt_rerank_stage *stage = &way->method.stages[0];
     lt_bundle bundle = e->model->bundle;
     const lt_design *design = &bundle.model.design;
     instr_time end;
@@ -221,7 +247,7 @@ static void apply(const ltpg_evaluation *e, const ltpg_method *method, Jsonb *op
 
     bundle.rerank = stage->method->name;
     bundle.rerank_strength = stage->strength;
-    bundle.rerank_options = strcmp(stage->method->name, "none") == 0 ? "{}" : options_of_method(options);
+    bundle.rerank_options = strcmp(stage->method->name, "none") == 0 ? "{}" : options_of_method(way->options);
     if (strcmp(bundle.rerank, e->model->bundle.rerank) == 0 &&
         bundle.rerank_strength == e->model->bundle.rerank_strength &&
         strcmp(bundle.rerank_options, e->model->bundle.rerank_options) == 0)
@@ -269,8 +295,8 @@ static void put_trials(const ltpg_evaluation *e, const ways *w, const lt_ranking
 
         for (int c = 0; c < (int)lengthof(columns); c++)
             figure[2 + c] = figure_of(e, &m[i], columns[c]);
-        value[0] = CStringGetTextDatum(w->method[i].stages[0].method->name);
-        value[1] = Float8GetDatum(w->method[i].stages[0].strength);
+        value[0] = CStringGetTextDatum(w->way[i].method.stages[0].method->name);
+        value[1] = Float8GetDatum(w->way[i].method.stages[0].strength);
         for (int c = 0; c < (int)lengthof(figure); c++) {
             value[2 + c] = Float8GetDatum(figure[c]);
             null[2 + c] = isnan(figure[c]);
@@ -306,7 +332,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     ltpg_model_check_recommender(e.model);
     list_ways(fcinfo, &e, &w);
     InitMaterializedSRF(fcinfo, 0);
-    ltpg_evaluation_read(&e, PG_GETARG_OID(1), &w.method[0].options);
+    ltpg_evaluation_read(&e, PG_GETARG_OID(1), &w.way[0].method.options);
     m = measure_ways(&e, &w, &k, false);
     t = palloc(w.n * sizeof *t);
     for (int i = 0; i < w.n; i++)
@@ -314,6 +340,6 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     chosen = choose(t, w.n, budget);
     put_trials(&e, &w, m, t, chosen, (ReturnSetInfo *)fcinfo->resultinfo);
     if (PG_GETARG_BOOL(7) && chosen >= 0)
-        apply(&e, &w.method[chosen], PG_GETARG_JSONB_P(6), start);
+        apply(&e, &w.way[chosen], start);
     return (Datum)0;
 }

@@ -18,6 +18,10 @@ SELECT ok(bool_and(abs(t.ndcg - e.ndcg) < 1e-12 AND abs(t.recall - e.recall) < 1
 FROM (SELECT method, array_agg(strength) AS strengths FROM tried GROUP BY method) s, LATERAL longtail.tradeoff('m', 'later', 5, s.method, strengths) e JOIN tried t USING (strength) WHERE t.method = s.method GROUP BY s.method;
 SELECT ok(bool_and(abs(ndcg_change - (ndcg / (SELECT ndcg FROM tried WHERE method = 'none') - 1)) < 1e-12), 'ndcg_change is a share of the plain order''s') FROM tried;
 SELECT is(array_agg(method || ' ' || strength), '{none 0,xquad 0,xquad 0.25,random 0,random 0.25}', 'strengths are tried of each method that is named') FROM longtail.autotune('m', 'later', 5, '{xquad,none,random}', strengths => '{0,0.25}');
+CREATE TABLE own_options AS SELECT * FROM longtail.autotune('m', 'later', 5, '{quota,xquad,popularity}', strengths => '{0.3,0.8}', options => '{"variant": "binary", "alpha": 0.4, "adjust": false}');
+SELECT results_eq($$ SELECT strength, ndcg, aplt FROM own_options WHERE method = 'quota' $$, $$ SELECT strength, ndcg, aplt FROM longtail.tradeoff('m', 'later', 5, 'quota', '{0.3,0.8}', '{"alpha": 0.4, "adjust": false}') $$, 'quota has its own options');
+SELECT results_eq($$ SELECT strength, ndcg, aplt FROM own_options WHERE method = 'xquad' $$, $$ SELECT strength, ndcg, aplt FROM longtail.tradeoff('m', 'later', 5, 'xquad', '{0.3,0.8}', '{"variant": "binary"}') $$, 'and xquad its');
+SELECT isnt(o.aplt, t.aplt, 'which are not the usual ones') FROM own_options o, longtail.tradeoff('m', 'later', 5, 'quota', '{0.8}') t WHERE o.method = 'quota' AND o.strength = 0.8;
 SELECT ok(count(*) = 1 AND bool_and(method = 'none' AND chosen AND ndcg_change = 0), 'no methods: the plain order') FROM longtail.autotune('m', 'later', methods => '{}');
 
 -- ---- what is chosen ----
@@ -44,6 +48,8 @@ SELECT is(max(version), 2, 'there is no further version') FROM longtail.model_ve
 SELECT is(count(*) FILTER (WHERE chosen AND method = 'quota'), 1::bigint, 'what the method is told goes along') FROM longtail.autotune('m', 'later', 5, '{quota}', 1, '{0.6}', '{"users": "known", "then": [{"method": "random", "strength": 0.5}]}', true);
 SELECT is(c.ndcg, t.ndcg, 'the plain order is plain') FROM longtail.autotune('m', 'later', 5, '{quota}', 1, '{0.6}', '{"then": [{"method": "random", "strength": 1}]}') c, tried t WHERE c.method = 'none' AND t.method = 'none';
 SELECT results_eq($$ SELECT u, r.* FROM generate_series(1, 9) u, LATERAL longtail.recommend('m', u, 5) r $$, $$ SELECT u, r.* FROM generate_series(1, 9) u, LATERAL longtail.recommend('m', u, 5, 'quota', 0.6, options => '{"then": [{"method": "random", "strength": 0.5}]}') r $$, 'into what is served');
+SELECT is(string_agg(method, ','), 'quota', 'with several methods') FROM longtail.autotune('m', 'later', 5, '{quota,xquad}', 1, '{0.7}', '{"alpha": 0.4, "variant": "binary"}', true) WHERE chosen;
+SELECT results_eq($$ SELECT u, r.* FROM generate_series(1, 9) u, LATERAL longtail.recommend('m', u, 5) r $$, $$ SELECT u, r.* FROM generate_series(1, 9) u, LATERAL longtail.recommend('m', u, 5, 'quota', 0.7, options => '{"alpha": 0.4}') r $$, 'only what the chosen one is told');
 SELECT is(string_agg(method, ','), 'none', 'the plain order may be the best') FROM longtail.autotune('m', 'later', 5, '{}', apply => true) WHERE chosen;
 SELECT results_eq($$ SELECT * FROM longtail.recommend('m', 3, 5) $$, $$ SELECT * FROM longtail.recommend('m', 3, 5, 'none', 0) $$, 'then it is served again');
 SELECT longtail.promote('m', 2);
@@ -52,7 +58,8 @@ SELECT results_eq($$ SELECT * FROM longtail.recommend('m', 3, 5) $$, 'SELECT ite
 -- ---- what is refused ----
 
 SELECT matches(error_of(c), e, c) FROM (VALUES
-    ($$ SELECT longtail.autotune('m', 'later', methods => '{nothing}') $$, 'unknown rerank method "nothing"'), ($$ SELECT longtail.autotune('m', 'later', methods => '{NULL}') $$, 'method'),
+    ($$ SELECT longtail.autotune('m', 'later', methods => '{nothing}') $$, 'unknown rerank method "nothing"'), ($$ SELECT longtail.autotune('m', 'later', methods => '{xquad,NULL}') $$, '^methods\[2\] is NULL'),
+    ($$ SELECT longtail.autotune('m', 'later', methods => '{xquad}', options => '{"alpha": 0.4}') $$, 'unknown option "alpha"'),
     ($$ SELECT longtail.autotune('m', 'later', methods => '{xquad}', strengths => '{0.2,1.5}') $$, 'strength of method "xquad" is 1.5'), ($$ SELECT longtail.autotune('m', 'later', strengths => '{NULL}') $$, 'strengths must be numbers'),
     ($$ SELECT longtail.autotune('m', 'later', ndcg_budget => 1.5) $$, 'ndcg_budget is 1.5'), ($$ SELECT longtail.autotune('m', 'later', ndcg_budget => 'NaN') $$, 'ndcg_budget'),
     ($$ SELECT longtail.autotune('m', 'later', 0) $$, 'k must be at least 1'), ($$ SELECT longtail.autotune('m', 'later', NULL) $$, 'k must not be NULL'), ($$ SELECT longtail.autotune('m', 'later', apply => NULL) $$, 'apply must not be NULL'),
