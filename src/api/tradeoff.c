@@ -235,8 +235,8 @@ static const char *options_of_method(Jsonb *options)
     return JsonbToCString(NULL, &options->root, VARSIZE(options));
 }
 
-/* A version with the same weights whose own method is the one chosen; none where it is already. */
-static void apply(const ltpg_evaluation *e, const struct way *way, instr_time start)
+/* A version with the same weights whose own method is the one chosen; none where the active one is that already. */
+static void apply(const ltpg_evaluation *e, const struct way *way, int active, instr_time start)
 {
     const lt_rerank_stage *stage = &way->method.stages[0];
     lt_bundle bundle = e->model->bundle;
@@ -248,7 +248,7 @@ static void apply(const ltpg_evaluation *e, const struct way *way, instr_time st
     bundle.rerank = stage->method->name;
     bundle.rerank_strength = stage->strength;
     bundle.rerank_options = strcmp(stage->method->name, "none") == 0 ? "{}" : options_of_method(way->options);
-    if (strcmp(bundle.rerank, e->model->bundle.rerank) == 0 &&
+    if (e->model->version.version == active && strcmp(bundle.rerank, e->model->bundle.rerank) == 0 &&
         bundle.rerank_strength == e->model->bundle.rerank_strength &&
         strcmp(bundle.rerank_options, e->model->bundle.rerank_options) == 0)
         return;
@@ -266,8 +266,8 @@ static void apply(const ltpg_evaluation *e, const struct way *way, instr_time st
                                  INSTR_TIME_GET_DOUBLE(end), parts, 2);
 }
 
-/* An error unless the caller owns the model and what was measured is what a version can hold. */
-static void check_apply(const char *name, const Jsonb *options)
+/* The active version; an error unless the caller owns the model and what is measured is what a version can hold. */
+static int check_apply(const char *name, const Jsonb *options)
 {
     ltpg_version owned;
 
@@ -281,6 +281,7 @@ static void check_apply(const char *name, const Jsonb *options)
                             errmsg("option \"%s\" cannot be measured with and applied without", option),
                             errhint("Train with it, then tune.")));
     }
+    return owned.version;
 }
 
 static void put_trials(const ltpg_evaluation *e, const ways *w, const lt_ranking_metrics *m, const trial *t, int chosen,
@@ -317,7 +318,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     lt_ranking_metrics *m;
     instr_time start;
     trial *t;
-    int k, chosen;
+    int k, chosen, active = 0;
 
     INSTR_TIME_SET_CURRENT(start);
     ltpg_refuse_nulls(fcinfo, names, lengthof(names));
@@ -327,7 +328,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ndcg_budget is %g", budget),
                         errdetail("It is the share of NDCG to give up at most, from 0 to 1.")));
     if (PG_GETARG_BOOL(7))
-        check_apply(name, PG_GETARG_JSONB_P(6));
+        active = check_apply(name, PG_GETARG_JSONB_P(6));
     ltpg_evaluation_open(&e, fcinfo, name, PG_GETARG_JSONB_P(6));
     ltpg_model_check_recommender(e.model);
     list_ways(fcinfo, &e, &w);
@@ -340,6 +341,6 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     chosen = choose(t, w.n, budget);
     put_trials(&e, &w, m, t, chosen, (ReturnSetInfo *)fcinfo->resultinfo);
     if (PG_GETARG_BOOL(7) && chosen >= 0)
-        apply(&e, &w.way[chosen], start);
+        apply(&e, &w.way[chosen], active, start);
     return (Datum)0;
 }

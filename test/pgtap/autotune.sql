@@ -53,6 +53,9 @@ SELECT results_eq($$ SELECT u, r.* FROM generate_series(1, 9) u, LATERAL longtai
 SELECT is(string_agg(method, ','), 'none', 'the plain order may be the best') FROM longtail.autotune('m', 'later', 5, '{}', apply => true) WHERE chosen;
 SELECT results_eq($$ SELECT * FROM longtail.recommend('m', 3, 5) $$, $$ SELECT * FROM longtail.recommend('m', 3, 5, 'none', 0) $$, 'then it is served again');
 SELECT longtail.promote('m', 2);
+SELECT is(string_agg(method, ','), 'none', 'of an older version') FROM longtail.autotune('m', 'later', 5, '{}', options => '{"version": 1}', apply => true) WHERE chosen;
+SELECT results_eq($$ SELECT * FROM longtail.recommend('m', 3, 5) $$, $$ SELECT * FROM longtail.recommend('m', 3, 5, 'none', 0) $$, 'what it has already is made what is served');
+SELECT longtail.promote('m', 2);
 SELECT results_eq($$ SELECT * FROM longtail.recommend('m', 3, 5) $$, 'SELECT item_id, score, base_score, rank, segment FROM before WHERE u = 3', 'an older version can be promoted, as ever');
 
 -- ---- what is refused ----
