@@ -97,6 +97,9 @@ Oid ltpg_facts_relation(const char *given, const char *option, char **name)
 {
     Oid relation = DatumGetObjectId(DirectFunctionCall1(regclassin, CStringGetDatum(given)));
 
+    if (get_rel_name(relation) == NULL) /* regclass takes numbers, and a hyphen for none */
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE),
+                        errmsg("relation \"%s\" of option \"%s\" does not exist", given, option)));
     *name = ltpg_relation_name(relation, psprintf("relation \"%s\" of option \"%s\"", given, option));
     return relation;
 }

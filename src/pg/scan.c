@@ -95,12 +95,22 @@ static char *column_list(TupleDesc columns)
     return list.data;
 }
 
+/* A number that was given for a relation, or stands for one that was dropped, is not an internal error. */
+static Relation open_relation(Oid relation)
+{
+    Relation r = try_table_open(relation, AccessShareLock);
+
+    if (r == NULL)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("relation with OID %u does not exist", relation)));
+    return r;
+}
+
 AttrNumber ltpg_column_find(Oid relation, const char *column, const char *role, Oid *type)
 {
     AttrNumber number = get_attnum(relation, column);
 
     if (number <= 0) {
-        Relation r = table_open(relation, AccessShareLock);
+        Relation r = open_relation(relation);
 
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_COLUMN),
                         errmsg("column \"%s\" named as %s does not exist in %s", column, role,
@@ -125,7 +135,7 @@ const char *ltpg_from_values(Oid relation, const char *role, const char *column,
 /* The only column of the primary key, or NULL. */
 static const char *primary_key_column(Oid relation)
 {
-    Relation r = table_open(relation, AccessShareLock);
+    Relation r = open_relation(relation);
     List *indexes = RelationGetIndexList(r);
     const char *name = NULL;
     ListCell *cell;

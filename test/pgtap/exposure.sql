@@ -55,6 +55,10 @@ SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'items', 'i', 'kind'
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'log', period => 'fortnight') $$), 'unknown period "fortnight" . It is hour, day', 'no such period');
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'log', period => NULL) $$), 'unknown period "NULL"', 'no period');
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', NULL) $$), 'log must not be NULL', 'no log');
+SELECT throws_ok(format($$ SELECT longtail.%s $$, c), '42P01', e, c) FROM (VALUES
+    ('exposure(''shop'', 0::regclass)', 'relation with OID 0 does not exist'), ('exposure(''shop'', 4000000000::regclass)', 'relation with OID 4000000000 does not exist'),
+    ('evaluate(''shop'', 4000000000::regclass)', 'relation with OID 4000000000 does not exist'), ('report(''shop'', 0::regclass)', 'relation with OID 0 does not exist'),
+    ('evaluate(''shop'', ''bought'', options => ''{"user_attribute": "u", "user_attributes": "4000000000"}'')', 'relation with OID 4000000000 does not exist')) v (c, e);
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'log', attribute => 'supplier') $$), 'attribute needs a relation to read it from .* no item_features', 'no attributes');
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'log', attributes => 'items') $$), 'attributes is given, attribute is NULL', 'no attribute');
 SELECT matches(error_of($$ SELECT longtail.exposure('shop', 'log', attribute => 'what', attributes => 'items') $$), 'column "what" named as attribute', 'no such attribute');

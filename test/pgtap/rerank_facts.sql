@@ -196,7 +196,8 @@ CREATE TABLE no_number AS SELECT 'item 1'::text AS a, 'item 2'::text AS b, 'NaN'
 SELECT throws_ok(format($$ SELECT longtail.recommend('als', 3, 10, %L, 0.5, options => %L) $$, m, o), s, e, coalesce(o, '') || ' for ' || m) FROM (VALUES
     ('calibrated', '{"attribute": "nothing"}', '42703', 'column "nothing" named as option "attribute" does not exist in t.items'),
     ('calibrated', '{"attribute": "kind", "attributes": "nowhere"}', '42P01', 'relation "nowhere" does not exist'),
-    ('calibrated', '{"attribute": "kind", "attributes": "4000000000"}', '42P01', 'the relation "4000000000" of option "attributes" does not exist any more'),
+    ('calibrated', '{"attribute": "kind", "attributes": "4000000000"}', '42P01', 'relation "4000000000" of option "attributes" does not exist'),
+    ('mmr', '{"similarity": "-"}', '42P01', 'relation "-" of option "similarity" does not exist'),
     ('calibrated', '{"attribute": "v", "attributes": "no_key"}', '42703', 'cannot tell which column of t.no_key holds the ids'),
     ('calibrated', '{"attribute": "kind", "attributes": "times"}', '42804', 'column "item" of t.times cannot hold items'),
     ('calibrated', '{"attribute": "kind", "attributes": "numbered"}', '42804', 'column "item" of t.numbered is of another kind than the items of model "als"'),
