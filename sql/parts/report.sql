@@ -1,9 +1,10 @@
 -- One page about a model: what it is, its figures and its pictures.
+-- Its body is parsed here and now: as a string it would be in the caller's search_path, with others' operators in it.
 
 CREATE FUNCTION longtail.report(model text, test regclass, k integer DEFAULT 10)
 RETURNS text
 LANGUAGE SQL STABLE PARALLEL UNSAFE
-AS $report$
+BEGIN ATOMIC
 WITH measured AS MATERIALIZED (
     -- First, for its errors: of a model there is not, of a test that does not fit.
     SELECT metric, e.k, value, n FROM longtail.evaluate(report.model, report.test, ARRAY[report.k]) AS e
@@ -212,7 +213,7 @@ $page$,
     (SELECT longtail.markup(format('%s model, version %s, measured on %s.', served, version, report.test::text)) FROM subject),
     (SELECT string_agg(format(E'<section>\n%s%s\n</section>', E'<h2>' || title || E'</h2>\n', body), E'\n' ORDER BY place) FROM sections),
     to_char(now(), 'YYYY-MM-DD HH24:MI TZ'))
-FROM (SELECT count(*) FROM measured) AS measured_first
-$report$;
+FROM (SELECT count(*) FROM measured) AS measured_first;
+END;
 COMMENT ON FUNCTION longtail.report(text, regclass, integer) IS
 'One HTML page about a model, which stands alone: what it is, its figures on a relation it was not trained on (with and without its own reranking, where it has one), the long tail, what the tail costs, predictions and what happened, coefficients, the learning curve and what a search tried, each where there is any.';

@@ -49,7 +49,8 @@ static const char *id_text(const ltpg_model *model, Oid type, const char *role, 
         return text;
     if (kind == LT_ID_UUID)
         return psprintf("pg_catalog.lower(%s)", text);
-    return psprintf("CASE WHEN %s ~ '^\\s*[+-]?[0-9]{1,18}\\s*$' THEN %s::pg_catalog.int8::pg_catalog.text ELSE %s END",
+    return psprintf("CASE WHEN %s ~ '^[[:space:]]*[+-]?[0-9]{1,18}[[:space:]]*$' THEN "
+                    "%s::pg_catalog.int8::pg_catalog.text ELSE %s END",
                     text, text, text);
 }
 
@@ -103,7 +104,10 @@ static const char *values_query(FunctionCallInfo fcinfo, const ltpg_model *model
 static const char *exposure_query(const ltpg_model *model, Oid log, const char *item, const char *item_text,
                                   const char *period, const char *values)
 {
-    /* a period is a number in here, as NULL is one, and rows of no impressions are added rather than joined for that */
+    /*
+     * A period is a number in here, as NULL is one, and rows of no impressions are added rather than joined for that.
+     * Operators have operands of one type: those of two could be others' in the caller's search_path.
+     */
     return psprintf(
         "WITH known AS MATERIALIZED (SELECT item_id, segment FROM longtail.item_stats(%s)),"
         " valued AS MATERIALIZED (%s),"
@@ -122,10 +126,11 @@ static const char *exposure_query(const ltpg_model *model, Oid log, const char *
         " UNION ALL SELECT p, segment, value, 0, 0, 0, items FROM whole CROSS JOIN groups),"
         " cells AS (SELECT p, segment, value, pg_catalog.sum(n)::pg_catalog.float8 AS n,"
         " pg_catalog.sum(shown)::pg_catalog.float8 AS shown, pg_catalog.sum(nr)::pg_catalog.float8 AS nr,"
-        " pg_catalog.max(items) AS items FROM parts GROUP BY 1, 2, 3)"
+        " pg_catalog.max(items)::pg_catalog.float8 AS items FROM parts GROUP BY 1, 2, 3)"
         " SELECT whole.period, segment, value, c.n::pg_catalog.int8, c.n / whole.n::pg_catalog.float8,"
-        " shown::pg_catalog.int8, items, shown / items,"
-        " 2 * ((items - shown) * c.n + nr) / (items * nullif(c.n, 0)) - (items + 1.0::pg_catalog.float8) / items"
+        " shown::pg_catalog.int8, items::pg_catalog.int8, shown / items,"
+        " 2::pg_catalog.float8 * ((items - shown) * c.n + nr) / (items * nullif(c.n, 0::pg_catalog.float8))"
+        " - (items + 1::pg_catalog.float8) / items"
         " FROM cells AS c JOIN whole USING (p)"
         " ORDER BY p, pg_catalog.array_position(ARRAY['head', 'mid', 'tail', 'unknown'], segment), value",
         quote_literal_cstr(model->definition->name), values, period, item_text, ltpg_relation_name(log, "log"), item);

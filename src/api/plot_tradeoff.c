@@ -97,15 +97,15 @@ static tradeoff read_tradeoff(FunctionCallInfo fcinfo)
 
     for (int i = 0; i < 6; i++)
         arguments[i] = PG_GETARG_DATUM(i);
-    t.budget = *ltpg_plot_numbers("SELECT coalesce(($1->>'ndcg_budget')::float8, 0.02)", 1, &types[5], &arguments[5],
-                                  NULL, 1, &n);
+    t.budget = *ltpg_plot_numbers("SELECT coalesce(($1->>'ndcg_budget'::pg_catalog.text)::pg_catalog.float8, 0.02)", 1,
+                                  &types[5], &arguments[5], NULL, 1, &n);
     if (!(t.budget >= 0 && t.budget <= 1))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                         errmsg("option \"ndcg_budget\" is %s", float8out_internal(t.budget)),
                         errdetail("It must be from 0 to 1.")));
     arguments[4] = strengths_argument(fcinfo, 4);
-    column = ltpg_plot_numbers("SELECT strength, ndcg, aplt FROM longtail.tradeoff($1, $2, $3, $4, $5,"
-                               " options => $6 - 'ndcg_budget')",
+    arguments[5] = JsonbPGetDatum(ltpg_options_without(PG_GETARG_JSONB_P(5), "ndcg_budget"));
+    column = ltpg_plot_numbers("SELECT strength, ndcg, aplt FROM longtail.tradeoff($1, $2, $3, $4, $5, options => $6)",
                                6, types, arguments, nulls, 3, &t.n);
     t.strength = column;
     t.ndcg = column + t.n;

@@ -29,7 +29,8 @@ static void read_names(curve *c, Oid *types, Datum *arguments)
 
     SPI_connect();
     if (SPI_execute_with_args("SELECT algorithm, CASE WHEN validation_metric IN ('auc', 'mae', 'ndcg', 'rmse')"
-                              " THEN upper(validation_metric) ELSE replace(validation_metric, '_', ' ') END"
+                              " THEN pg_catalog.upper(validation_metric)"
+                              " ELSE pg_catalog.replace(validation_metric, '_', ' ') END"
                               " FROM longtail.model_versions WHERE model = $1 AND version = $2",
                               2, types, arguments, NULL, true, 1) != SPI_OK_SELECT ||
         SPI_processed != 1)

@@ -24,7 +24,7 @@ typedef struct ways {
     struct way {
         ltpg_method method;
         Jsonb *options; /* it was made of */
-    } *way;
+    } * way;
 } ways;
 
 static void add_way(ways *w, ltpg_method method, Jsonb *options)
