@@ -46,9 +46,11 @@ const ltpg_method_arguments ltpg_evaluate_arguments = {.method = 3,
 /* Whether a pair of the test is left out, whatever else there is of its user. */
 static bool is_dropped(const ltpg_evaluation *e, const lt_pairs *seen, const lt_test *test, int32 user, int32 item)
 {
+    const uint8 *hidden = e->model->bundle.hidden;
+
     if (lt_option_is(&e->options, "users", "known") && (user < 0 || seen->start[user + 1] == seen->start[user]))
         return true;
-    if (item < 0)
+    if (item < 0 || (hidden != NULL && hidden[item])) /* of another domain alone: not in the catalogue */
         return lt_option_is(&e->options, "unknown_items", "drop");
     return user >= 0 && !test->ranks_seen && lt_pairs_has(seen, user, item);
 }

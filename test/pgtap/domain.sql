@@ -37,6 +37,12 @@ SELECT is((SELECT items FROM longtail.model_versions WHERE model = 'both'), (SEL
 SELECT is((SELECT rows FROM longtail.model_versions WHERE model = 'both'), (SELECT count(*) FROM train_part), 'and rows');
 SELECT is_empty($$ SELECT item_id FROM longtail.recommend_all('both', 60) WHERE item_id::int > 40 $$, 'hidden items never come out');
 SELECT is_empty($$ SELECT item_id FROM longtail.recommend('both', 5, 100) WHERE item_id::int > 40 $$, 'not in long lists');
+CREATE VIEW tested AS SELECT u, i FROM large EXCEPT SELECT u, i FROM train_part;
+CREATE FUNCTION tested(options jsonb, known boolean) RETURNS bool LANGUAGE SQL AS $$
+    SELECT abs(value - (SELECT avg(hits) FROM (SELECT count(r.item_id)::float8 / count(*) AS hits FROM tested LEFT JOIN longtail.recommend_all('both', 10) r ON (user_id, item_id) = (u::text, i::text) WHERE i <= 40 OR NOT known GROUP BY u) x)) < 1e-9
+    FROM longtail.evaluate('both', 'tested', '{10}', options => options) WHERE metric = 'recall' $$;
+SELECT ok(tested('{}', false), 'in a test they are items never found');
+SELECT ok(tested('{"unknown_items": "drop"}', true), 'or dropped, as those nobody knows');
 SELECT is_empty($$ SELECT item_id FROM longtail.recommend('both', 5, 100, candidates => ARRAY[41, 42, 50]) $$, 'not when asked for');
 SELECT is_empty($$ SELECT item_id FROM longtail.recommend('both', -1, 100) WHERE item_id::int > 40 $$, 'not for strangers');
 SELECT is_empty($$ SELECT item_id FROM longtail.recommend('both', 5, 60, 'xquad', 0.9) WHERE item_id::int > 40 $$, 'not by reranking');
