@@ -194,7 +194,8 @@ static void measure_accuracy(double *value, int k, const uint8_t *hit, int64_t n
     value[LT_RECALL_CAPPED] = (double)hits / (double)possible;
     value[LT_F1] = 2 * precision * recall / (precision + recall); /* the two's harmonic mean, of each user */
     value[LT_NDCG] = dcg / ideal; /* sum over hits of 1/log2(r+1), over that of the best list: min(k, |R|) hits first */
-    value[LT_MAP] = precisions / (double)possible; /* sum over hits of (hits up to r) / r, over min(k, |R|) */
+    /* sum over hits of (hits up to r) / r, over min(k, |R|), as RecBole's; Elliot's is the mean precision at 1 to k */
+    value[LT_MAP] = precisions / (double)possible;
     value[LT_MRR] = 1 / (double)first; /* 1 / rank of the first hit; Voorhees, "The TREC-8 QA track report", 1999 */
 }
 
