@@ -45,7 +45,8 @@ struct ltpg_attribute {
 typedef struct value_reader {
     lt_env *env;
     value_table *table;
-    const ltpg_model *model; /* rows are its items; NULL: keys are looked up */
+    const ltpg_model *model; /* rows are its items, in a column of `kind`; NULL: keys are looked up */
+    lt_id_kind kind;
     const ltpg_keys *keys;
     int32 first;       /* the row of key 0 */
     Oid type, element; /* base type; of an array, that of its elements */
@@ -109,8 +110,8 @@ static void read_row(void *context, TupleDesc type, const Datum *value, const bo
 
     if (null[0] || null[1])
         return;
-    row =
-        r->model != NULL ? ltpg_model_item(r->model, value[0], key_type) : ltpg_keys_find(r->keys, value[0], key_type);
+    row = r->model != NULL ? ltpg_keys_model_item(r->model, r->kind, value[0], key_type)
+                           : ltpg_keys_find(r->keys, value[0], key_type);
     if (row < 0)
         return;
     row += r->first;
@@ -205,8 +206,11 @@ static void find_relation(ltpg_attribute *a, const lt_options *options)
 static void read_all(ltpg_attribute *a)
 {
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    value_reader r = {
-        .env = env, .table = palloc0(sizeof *r.table), .model = a->model, .memory = CurrentMemoryContext};
+    value_reader r = {.env = env,
+                      .table = palloc0(sizeof *r.table),
+                      .model = a->model,
+                      .kind = a->kind,
+                      .memory = CurrentMemoryContext};
 
     LTPG(env, lt_dictionary_init(env, &r.table->value));
     ltpg_facts_scan(a->query, read_row, &r);

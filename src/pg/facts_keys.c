@@ -3,6 +3,7 @@
  */
 #include "facts_parts.h"
 
+#include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "ids.h"
 #include "utils/array.h"
@@ -70,6 +71,37 @@ int32 ltpg_keys_find(const ltpg_keys *keys, Datum value, Oid type)
 
     ltpg_key_make(&key, value, type, keys->kind);
     return lt_dictionary_find(&keys->number, key.bytes, key.length);
+}
+
+static bool is_uuid(const char *text)
+{
+    static const char shape[] = "xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx";
+
+    for (int i = 0; i < (int)sizeof shape; i++)
+        if (shape[i] == 'x' ? strchr("0123456789abcdef", text[i]) == NULL || text[i] == '\0' : text[i] != shape[i])
+            return false;
+    return true;
+}
+
+/* A text is the item that is written like it: of integers "05" is none, nor is "five", as with ltpg_keys_find. */
+int32 ltpg_keys_model_item(const ltpg_model *model, lt_id_kind kind, Datum value, Oid type)
+{
+    ltpg_key key;
+    char *text, *end;
+    int32 item;
+
+    if (kind == model->bundle.item_id)
+        return ltpg_model_item(model, value, type);
+    ltpg_key_make(&key, value, type, kind); /* text, see ltpg_keys_kind */
+    text = pnstrdup(key.bytes, key.length);
+    if (model->bundle.item_id == LT_ID_INTEGER) {
+        errno = 0;
+        value = Int64GetDatum(strtoll(text, &end, 10));
+        item = errno != 0 || end == text ? -1 : ltpg_model_item(model, value, INT8OID);
+    } else {
+        item = is_uuid(text) ? ltpg_model_item(model, CStringGetTextDatum(text), TEXTOID) : -1;
+    }
+    return item >= 0 && strcmp(text, ltpg_model_item_text(model, item)) == 0 ? item : -1;
 }
 
 Datum ltpg_keys_array(const ltpg_keys *keys, Oid type)

@@ -118,8 +118,8 @@ static void read_pair(void *context, TupleDesc type, const Datum *value, const b
 
     if (!read_value(r->pairs, type, value, null, &number))
         return;
-    a = ltpg_model_item(r->pairs->model, value[0], TupleDescAttr(type, 0)->atttypid);
-    b = ltpg_model_item(r->pairs->model, value[1], TupleDescAttr(type, 1)->atttypid);
+    a = ltpg_keys_model_item(r->pairs->model, r->pairs->kind, value[0], TupleDescAttr(type, 0)->atttypid);
+    b = ltpg_keys_model_item(r->pairs->model, r->pairs->kind, value[1], TupleDescAttr(type, 1)->atttypid);
     if (a < 0 || b < 0 || a == b)
         return;
     LTPG(r->env, lt_grow(r->env, &r->a, &r->cap_a, r->n + 1, sizeof *r->a, "the pairs of items"));

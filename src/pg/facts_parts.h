@@ -25,6 +25,8 @@ extern int32 ltpg_keys_candidate(lt_env *env, ltpg_keys *keys, const ltpg_model 
 extern int32 ltpg_keys_item(lt_env *env, ltpg_keys *keys, const ltpg_model *model, int32 item);
 /* The number of what a row has; -1 when it is none of the keys. */
 extern int32 ltpg_keys_find(const ltpg_keys *keys, Datum value, Oid type);
+/* The item of the model that a value of a column of `kind` is; -1 for none. For many lists, as ltpg_keys_find for one. */
+extern int32 ltpg_keys_model_item(const ltpg_model *model, lt_id_kind kind, Datum value, Oid type);
 /* All keys as an array of `type`, the column's. */
 extern Datum ltpg_keys_array(const ltpg_keys *keys, Oid type);
 

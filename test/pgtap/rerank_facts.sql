@@ -183,6 +183,20 @@ FROM (VALUES ('calibrated', '{"attribute": "kind"}'), ('xquad', '{"attribute": "
 SELECT results_eq($$ SELECT metric, value FROM longtail.evaluate('als', 'test', '{10}', 'xquad', 0.5, '{"attribute": "kind"}') WHERE metric IN ('ndcg', 'aplt') ORDER BY 1 $$,
                   $$ SELECT metric, value FROM longtail.evaluate('als', 'test', '{10}', 'xquad', 0.5) WHERE metric IN ('ndcg', 'aplt') ORDER BY 1 $$, 'evaluate measures attributes: methods may do without values');
 
+-- items of a text column are those written like the model's, for one list and for many
+CREATE TABLE integers AS SELECT u, i FROM generate_series(1, 30) u, generate_series(1, 20) i WHERE noise(u::text, i::text) < 0.5;
+CREATE INDEX ON integers (u);
+CREATE TABLE uuids AS SELECT u, ('00000000-0000-4000-8000-0000000000' || to_char(i, 'FM00'))::uuid AS i FROM integers;
+CREATE INDEX ON uuids (u);
+SELECT longtail.train(m, m::regclass, 'als', 'u', 'i', options => '{"factors": 4, "split": "none"}') FROM unnest('{integers,uuids}'::text[]) m \g /dev/null
+CREATE TABLE written AS SELECT DISTINCT i::text AS i, 'a' || i % 3 AS kind FROM integers UNION SELECT DISTINCT i::text, 'a' || right(i::text, 1) FROM uuids
+UNION VALUES ('05', 'b'), (' 5', 'b'), ('+5', 'b'), ('5 ', 'b'), ('', 'b'), ('-', 'b'), ('five', 'b'), ('99999999999999999999', 'b'), ('00000000-0000-4000-8000-00000000000', 'b'), ('00000000-0000-4000-8000-0000000000050', 'b'), ('0000000000004000800000000000000005', 'b'), ('{00000000-0000-4000-8000-000000000005}', 'b'), ('00000000-0000-4000-8000-00000000000g', 'b'), (NULL, 'b');
+CREATE VIEW written_pairs AS SELECT a.i AS a, b.i AS b, CASE WHEN a.kind = b.kind THEN 0.9 ELSE 0.1 END AS alike FROM written a, written b WHERE a.i < b.i;
+SELECT is((SELECT string_agg(item_id, ',' ORDER BY rank) FROM longtail.recommend_all(m, 6, method, 0.8, options => o) WHERE user_id = '7'),
+          listed(format('recommend(%L, 7, 6, %L, 0.8, options => %L)', m, method, o)), m || ' written as text: ' || method)
+FROM unnest('{integers,uuids}'::text[]) m, (VALUES ('calibrated', '{"attribute": "kind", "attributes": "written"}'::jsonb), ('quota', '{"attribute": "kind", "attributes": "written", "values": ["a1"]}'), ('mmr', '{"similarity": "written_pairs"}')) v (method, o);
+SELECT isnt(listed($$recommend('integers', 7, 6, 'mmr', 0.8, options => '{"similarity": "written_pairs"}')$$), listed($$recommend('integers', 7, 6)$$), 'which says something');
+
 -- ---- errors ----
 
 CREATE TABLE no_key (id text, v text);
