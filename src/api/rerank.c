@@ -120,7 +120,7 @@ static void put_list(FunctionCallInfo fcinfo, const ltpg_rerank_call *call, cons
 
 Datum longtail_rerank(PG_FUNCTION_ARGS)
 {
-    lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_cache_memory);
+    lt_env *env = ltpg_env(CurrentMemoryContext, ltpg_training_memory);
     ltpg_rerank_call call = {.collation = PG_GET_COLLATION()};
     ltpg_candidates *list = &call.candidates;
     double strength;

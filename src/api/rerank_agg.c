@@ -161,7 +161,7 @@ Datum longtail_rerank_agg_final(PG_FUNCTION_ARGS)
     call.method = g->method;
     call.strength = g->strength;
     call.options = g->options;
-    out = ltpg_rerank_list(ltpg_env(CurrentMemoryContext, ltpg_cache_memory), &call);
+    out = ltpg_rerank_list(ltpg_env(CurrentMemoryContext, ltpg_training_memory), &call);
     item = palloc(Max(out.n, 1) * sizeof *item);
     for (int64 i = 0; i < out.n; i++)
         item[i] = items->dvalues[out.at[i]];

@@ -95,7 +95,7 @@ void ltpg_raise(lt_env *env)
     ereport(ERROR,
             (errcode(sqlstate_of(e->status)), errmsg("%s", e->message),
              e->detail[0] != '\0' ? errdetail("%s", e->detail) : 0, e->hint[0] != '\0' ? errhint("%s", e->hint) : 0,
-             over_budget ? errhint("Raise longtail.training_memory, or train on fewer rows or columns.") : 0));
+             over_budget ? errhint("Raise longtail.training_memory, or give fewer rows or columns.") : 0));
 }
 
 /* ---- arguments ---- */

@@ -254,22 +254,39 @@ static void pick_list(const ltpg_item_pairs *p, const lt_rerank_input *in, float
             p->place[in->item[i]] = -1;
 }
 
+/* It grows with the square of the candidates, and not all that make lists have a budget. */
+static void check_memory(int64 candidates, size_t cells)
+{
+    if (cells > (size_t)ltpg_training_memory * 1024 / sizeof(float))
+        ereport(ERROR,
+                (errcode(ERRCODE_OUT_OF_MEMORY), errmsg("not enough memory for the candidates' similarity"),
+                 errdetail(INT64_FORMAT " candidates need %zu kB; longtail.training_memory is %d kB.", candidates,
+                           cells / 1024 * sizeof(float), ltpg_training_memory),
+                 errhint("Rerank fewer: ten times k are taken of a model's items, and all that rerank is given.")));
+}
+
 const float *ltpg_item_pairs_matrix(lt_env *env, ltpg_item_pairs *p, const lt_rerank_input *in)
 {
     size_t cells = (size_t)in->n * (size_t)in->n; /* n is at most INT32_MAX */
     float *matrix;
 
+    check_memory(in->n, cells);
     LTPG(env, lt_alloc(env, &matrix, cells, sizeof *matrix, "the candidates' similarity"));
-    for (size_t i = 0; i < cells; i++)
-        matrix[i] = NOT_SAID;
+    for (int64 i = 0; i < in->n; i++) {
+        LTPG(env, lt_poll(env));
+        for (int64 j = 0; j < in->n; j++)
+            matrix[i * in->n + j] = NOT_SAID;
+    }
     if (p->start == NULL)
         read_list(env, p, in, matrix);
     else
         pick_list(p, in, matrix);
-    for (size_t i = 0; i < cells; i++)
-        if (matrix[i] == NOT_SAID)
-            matrix[i] = 0;
-    for (int64 i = 0; i < in->n; i++)
+    for (int64 i = 0; i < in->n; i++) {
+        LTPG(env, lt_poll(env));
+        for (int64 j = 0; j < in->n; j++)
+            if (matrix[i * in->n + j] == NOT_SAID)
+                matrix[i * in->n + j] = 0;
         matrix[i * in->n + i] = 1;
+    }
     return matrix;
 }

@@ -235,6 +235,7 @@ SELECT throws_ok(format($$ SELECT longtail.recommend('als', 3, 10, %L, 0.5, opti
 SELECT throws_ok(format($$ SELECT longtail.recommend('als', 3, 10, 'dpp', 0.5, exclude_seen => false, options => %L) $$, o), '22023', e, o) FROM (VALUES
     ('{"similarity": "too_much"}', 'how alike "item 1" and "item 2" are is 1.5 in t.too_much'), ('{"similarity": "no_number"}', 'how alike "item 1" and "item 2" are is NaN in t.no_number')) v (o, e);
 SELECT throws_ok($$ SELECT longtail.recommend_all('als', 3, 'dpp', 0.5, options => '{"similarity": "too_much"}') $$, '22023', 'how alike "item 1" and "item 2" are is 1.5 in t.too_much', 'read at once');
+SELECT throws_ok($$ SELECT longtail.rerank(array_agg('item ' || i), array_agg(i::float8), 10, 'mmr', 0.5, options => '{"similarity": "pairs"}') FROM generate_series(1, 30000) i $$, '53200', 'not enough memory for the candidates'' similarity', 'more candidates than their similarities fit into memory');
 SELECT throws_ok($$ SELECT longtail.recommend('ease', 3, 10, 'calibrated', 0.5, options => '{"attribute": "kind"}') $$, '22023', 'option "attribute" does not say of which relation it is', 'no item_features');
 SELECT throws_ok($$ SELECT longtail.recommend('ease', 3, 10, 'mmr', 0.5, options => '{"similarity": "features"}') $$, '0A000', 'a model of "ease" has no features of items', 'no features');
 SELECT throws_ok($$ SELECT longtail.recommend('popularity', 3, 10, 'mmr', 0.5) $$, '0A000', 'algorithm "popularity" has no vectors that say how alike items are', 'no similarity at all');
