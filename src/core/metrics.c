@@ -197,8 +197,10 @@ lt_status lt_gini(lt_env *env, const double *amount, int64_t n, double *out)
         sum += order[i].number;
         ranked_sum += (double)(2 * i + 1 - n) * order[i].number;
     }
-    *out = sum > 0 ? ranked_sum / ((double)n * sum) : NAN;
     lt_free(env, order);
+    if (!isfinite((double)n * sum))
+        return lt_fail(env, LT_INVALID, "the amounts are too large to add up");
+    *out = sum > 0 ? ranked_sum / ((double)n * sum) : NAN;
     return LT_OK;
 }
 

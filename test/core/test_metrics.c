@@ -224,6 +224,7 @@ static void test_gini(lt_env *env, lt_random *random)
     fine(env, lt_gini(env, none, 0, &gini));
     near(gini, NAN, 0, "Gini of nothing is NaN");
     ok(lt_gini(env, bad, 2, &gini) == LT_INVALID, "a negative amount is refused");
+    ok(lt_gini(env, (double[]){1e308, 1e308}, 2, &gini) == LT_INVALID, "a sum that is no number, too");
 
     for (int i = 0; i < 200; i++) {
         amount[i] = floor(exp(2 * lt_random_normal(random)));
