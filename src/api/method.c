@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/numeric.h"
 
 const lt_reranker *ltpg_method_find(const char *name)
@@ -25,7 +26,7 @@ static void check_strength(const lt_reranker *method, double strength)
 {
     if (!(strength >= 0 && strength <= method->max_strength) || isinf(strength))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("strength of method \"%s\" is %g", method->name, strength),
+                        errmsg("strength of method \"%s\" is %s", method->name, float8out_internal(strength)),
                         isinf(method->max_strength) ? errdetail("It must be a number of at least 0.")
                                                     : errdetail("It must be from 0 to %g.", method->max_strength)));
 }
@@ -79,6 +80,9 @@ static lt_rerank_stage read_then(const JsonbValue *element, Jsonb **object)
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
                  errmsg("an element of option \"then\" lacks a method or a strength"),
                  errdetail("Each has a \"method\" (text), a \"strength\" (number), and the method's own options.")));
+    if (take(object, "then") != NULL)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("option \"then\" has another inside it"),
+                        errhint("One list has all further stages, in their order.")));
     stage.method = ltpg_method_find(pnstrdup(name->val.string.val, name->val.string.len));
     stage.strength = DatumGetFloat8(DirectFunctionCall1(numeric_float8, NumericGetDatum(strength->val.numeric)));
     check_strength(stage.method, stage.strength);

@@ -10,6 +10,7 @@
 #include "rows.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/float.h"
 #include "utils/lsyscache.h"
 
 PG_FUNCTION_INFO_V1(longtail_rerank_agg_add);
@@ -78,7 +79,7 @@ static bool same_strength(FunctionCallInfo fcinfo, const gathered *g)
 {
     if (PG_ARGISNULL(STRENGTH) || g->strength == NULL)
         return PG_ARGISNULL(STRENGTH) && g->strength == NULL;
-    return PG_GETARG_FLOAT8(STRENGTH) == *g->strength;
+    return float8_eq(PG_GETARG_FLOAT8(STRENGTH), *g->strength); /* NaN is the same: refused in the end */
 }
 
 static bool same_options(FunctionCallInfo fcinfo, const gathered *g)

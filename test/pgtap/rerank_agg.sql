@@ -57,6 +57,8 @@ SELECT throws_ok(format($$ SELECT longtail.rerank_agg(%s) FROM generate_series(1
     ('i, i, 3, NULL, 0', '22004', 'method must not be NULL'),
     ('i, i, 3, ''best'', 0', '22023', 'unknown rerank method "best"'),
     ('i, i, 3, ''quota'', 2, i', '22023', 'strength of method "quota" is 2'),
+    ('i, i, 3, ''quota'', 1.0000001, i', '22023', 'strength of method "quota" is 1.0000001'),
+    ('i, i, 3, ''quota'', ''NaN'', i', '22023', 'strength of method "quota" is NaN'),
     ('i, i, 3, ''quota'', NULL, i', '22004', 'method "quota" needs a strength'),
     ('i, i, 3, ''quota'', 0.5', '22023', 'rerank method "quota" needs the items'' popularity'),
     ('i, i, 3, ''quota'', 0.5, nullif(i, 2)', '22004', 'popularity[2] is NULL'),

@@ -228,6 +228,7 @@ SELECT throws_ok(format($$ SELECT longtail.recommend('als', 3, 10, %L, 0.5, opti
     ('mmr', '{"similarity": "kinds_differ"}', '42804', 'column "b" of t.kinds_differ is of another kind than the items of model "als"'),
     ('mmr', '{"then": {"method": "random"}}', '22023', 'option "then" must be a list'),
     ('mmr', '{"then": [1]}', '22023', 'option "then" must be a list of objects'),
+    ('mmr', '{"then": [{"method": "random", "strength": 0.1, "then": []}]}', '22023', 'option "then" has another inside it'),
     ('mmr', '{"then": [{"method": "random"}]}', '22023', 'an element of option "then" lacks a method or a strength'),
     ('mmr', '{"then": [{"method": "random", "strength": 2}]}', '22023', 'strength of method "random" is 2'),
     ('mmr', '{"then": [{"method": "quota", "strength": 0.5, "attribute": "kind"}]}', '22023', 'rerank method "quota" needs option "values" with an attribute'),
