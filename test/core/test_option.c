@@ -67,6 +67,7 @@ static void registry(lt_env *env)
 
 static void setting(lt_env *env)
 {
+    static const lt_option variant = {.name = "variant", .type = LT_OPT_TEXT, .default_value = ""};
     const char *pair[] = {"country", "category", "age"};
     char mutable_name[] = "price";
     const char *names[] = {mutable_name, "-colour"};
@@ -153,6 +154,9 @@ static void setting(lt_env *env)
     is_error(env, lt_options_bad_type(env, &o, "lerning_rate", "null"), "unknown option \"lerning_rate\"", "",
              "Did you mean \"learning_rate\"? longtail.options(algorithm) lists all.");
     ok(lt_option_is(&o, "split", "time") && lt_option_int(&o, "epochs") == 20, "a refused value changes nothing");
+    fine(env, lt_options_init_own(env, &o, &variant, 1));
+    is_error(env, lt_options_set_text(env, &o, "varient", ""), "unknown option \"varient\"", "",
+             "Did you mean \"variant\"?");
 }
 
 /* A long text is repeated in part, never cut inside a character. */
