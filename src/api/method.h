@@ -12,7 +12,7 @@
 /* The option of random exploration, which functions that make lists have besides those of methods. */
 #define LTPG_SEED_OPTION                                                                                               \
     {                                                                                                                  \
-        "seed", LT_OPT_INT, "0", 0, 9007199254740992.0, NULL, "seed of random exploration"                             \
+        "seed", LT_OPT_INT, "1", 0, 9007199254740992.0, NULL, "seed of random exploration"                             \
     }
 
 /* The function's arguments, by number, and what it takes in its options besides those of methods. */
