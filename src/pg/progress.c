@@ -22,7 +22,7 @@ struct ltpg_progress {
     const char *trial; /* "", or "trial 3 of 12 ease " */
     lt_epoch *epochs;
     int n, capacity;
-    instr_time last_notice;
+    instr_time began, last_notice;
 };
 
 ltpg_progress *ltpg_progress_start(const char *model)
@@ -32,23 +32,26 @@ ltpg_progress *ltpg_progress_start(const char *model)
     p->memory = CurrentMemoryContext;
     p->trial = "";
     p->model = pnstrdup(model, pg_mbcliplen(model, strlen(model), MAX_NAME));
-    INSTR_TIME_SET_CURRENT(p->last_notice);
+    INSTR_TIME_SET_CURRENT(p->began);
+    p->last_notice = p->began;
     return p;
+}
+
+static double seconds_since(instr_time then)
+{
+    instr_time now;
+
+    INSTR_TIME_SET_CURRENT(now);
+    INSTR_TIME_SUBTRACT(now, then);
+    return INSTR_TIME_GET_DOUBLE(now);
 }
 
 /* True at most once an interval. */
 static bool is_time_to_tell(ltpg_progress *p)
 {
-    instr_time now, since;
-
-    if (ltpg_progress_interval == 0)
+    if (ltpg_progress_interval == 0 || seconds_since(p->last_notice) < ltpg_progress_interval)
         return false;
-    INSTR_TIME_SET_CURRENT(now);
-    since = now;
-    INSTR_TIME_SUBTRACT(since, p->last_notice);
-    if (INSTR_TIME_GET_DOUBLE(since) < ltpg_progress_interval)
-        return false;
-    p->last_notice = now;
+    INSTR_TIME_SET_CURRENT(p->last_notice);
     return true;
 }
 
@@ -58,6 +61,9 @@ void ltpg_progress_phase(ltpg_progress *p, const char *phase)
 
     snprintf(activity, sizeof activity, "longtail training \"%s\": %s%s", p->model, p->trial, phase);
     pgstat_report_activity(STATE_RUNNING, activity);
+    /* where the time of a training goes */
+    ereport(DEBUG1, (errmsg_internal("model \"%s\": %s%s, from %.4f s on", p->model, p->trial, phase,
+                                     seconds_since(p->began))));
     if (is_time_to_tell(p))
         ereport(NOTICE, (errmsg("model \"%s\": %s%s", p->model, p->trial, phase)));
 }
