@@ -17,6 +17,14 @@ lt_status lt_score_candidates(lt_env *env, const lt_recommender *r, const lt_req
 float lt_adjusted(const lt_recommender *r, float margin, int32_t item, const lt_adjustment *adjust);
 /* What orders candidates: the request's adjustment and the pointwise methods it begins with; *first: what is behind. */
 lt_adjustment lt_ordering(const lt_request *q, int *first);
+/* How many of n candidates, the best by what orders them, a list is made from. first: as lt_ordering has it. */
+int64_t lt_pool(const lt_request *q, int first, int64_t n);
+/*
+ * The list from its pool: item[0..pool), best first, with the values that ordered them and their margins. They are all
+ * that the request's candidates and excluded leave.
+ */
+lt_status lt_arrange(lt_env *env, const lt_recommender *r, const lt_request *q, int first, const int32_t *item,
+                     const float *value, const float *margin, int64_t pool, lt_list *out);
 /* The list from the candidates' margins. */
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out);
 /*

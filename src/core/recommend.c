@@ -183,45 +183,57 @@ lt_status lt_recommender_values(lt_env *env, const lt_recommender *r, const lt_s
     return LT_OK;
 }
 
-/* Reorders the `pool` candidates best[] (ordered by value[]) with the stages from number `first` on. */
-static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, int first, const int32_t *best,
+/* Reorders item[0..pool) (ordered by value[]) with the stages from number `first` on; out->item: places among them. */
+static lt_status rerank_pool(lt_env *env, const lt_recommender *r, const lt_request *q, int first, const int32_t *item,
                              const float *value, int64_t pool, lt_list *out)
 {
     lt_rerank_input in = {.n = pool,
                           .k = q->k < pool ? q->k : pool,
                           .seed = q->seed,
+                          .item = item,
                           .n_history = q->subject.n_history,
                           .history = q->subject.history};
     double *score, *popularity;
     uint8_t *segment;
-    int32_t *chosen, *number;
 
     LT_TRY(lt_alloc(env, &score, (size_t)pool, sizeof *score, "the candidates"));
     LT_TRY(lt_alloc(env, &popularity, (size_t)pool, sizeof *popularity, "the candidates"));
     LT_TRY(lt_alloc(env, &segment, (size_t)pool, sizeof *segment, "the candidates"));
-    LT_TRY(lt_alloc(env, &chosen, (size_t)pool, sizeof *chosen, "the candidates"));
-    LT_TRY(lt_alloc(env, &number, (size_t)pool, sizeof *number, "the candidates"));
     for (int64_t i = 0; i < pool; i++) {
-        int32_t item = lt_item_at(q->candidates, best[i]);
-
-        number[i] = item;
         score[i] = shown(r, value[i]);
-        popularity[i] = r->popularity.count[item];
-        segment[i] = r->popularity.segment[item];
+        popularity[i] = r->popularity.count[item[i]];
+        segment[i] = r->popularity.segment[item[i]];
     }
     in.score = score;
     in.popularity = popularity;
     in.segment = segment;
-    in.item = number;
     lt_taste(&r->popularity, q->subject.history, q->subject.n_history, in.user_taste);
-    LT_TRY(lt_rerank_stages(env, q->stages + first, q->n_stages - first, &in, chosen, out->score, &out->n));
-    for (int64_t i = 0; i < out->n; i++)
-        out->item[i] = best[chosen[i]];
-    lt_free(env, number);
-    lt_free(env, chosen);
+    LT_TRY(lt_rerank_stages(env, q->stages + first, q->n_stages - first, &in, out->item, out->score, &out->n));
     lt_free(env, segment);
     lt_free(env, popularity);
     lt_free(env, score);
+    return LT_OK;
+}
+
+lt_status lt_arrange(lt_env *env, const lt_recommender *r, const lt_request *q, int first, const int32_t *item,
+                     const float *value, const float *margin, int64_t pool, lt_list *out)
+{
+    LT_TRY(lt_alloc(env, &out->item, (size_t)pool, sizeof *out->item, "the list"));
+    LT_TRY(lt_alloc(env, &out->score, (size_t)pool, sizeof *out->score, "the list"));
+    LT_TRY(lt_alloc(env, &out->base, (size_t)pool, sizeof *out->base, "the list"));
+    if (first < q->n_stages) {
+        LT_TRY(rerank_pool(env, r, q, first, item, value, pool, out));
+    } else {
+        out->n = pool;
+        for (int64_t i = 0; i < pool; i++) {
+            out->item[i] = (int32_t)i;
+            out->score[i] = shown(r, value[i]);
+        }
+    }
+    for (int64_t i = 0; i < out->n; i++) {
+        out->base[i] = shown(r, margin[out->item[i]]);
+        out->item[i] = item[out->item[i]];
+    }
     return LT_OK;
 }
 
@@ -284,26 +296,29 @@ lt_adjustment lt_ordering(const lt_request *q, int *first)
     return adjust;
 }
 
+int64_t lt_pool(const lt_request *q, int first, int64_t n)
+{
+    int64_t k = q->k < n ? q->k : n, pool = 10 * k > POOL ? 10 * k : POOL;
+
+    if (first == q->n_stages)
+        return k;
+    return pool < n ? pool : n;
+}
+
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
 {
     int first; /* the first stage that looks at the list; popularity before it is a further adjustment */
     lt_adjustment adjust = lt_ordering(q, &first);
-    int64_t n = lt_candidates_of(r, q);
-    int64_t k = q->k < n ? q->k : n, pool;
+    int64_t n = lt_candidates_of(r, q), pool = lt_pool(q, first, n);
     const uint8_t *hidden = r->bundle->hidden;
-    float *ordering, *value;
+    float *ordering, *value, *of_pool;
     uint8_t *excluded = NULL;
     int32_t *best;
 
-    pool = first == q->n_stages ? k : (10 * k > POOL ? 10 * k : POOL);
-    if (pool > n)
-        pool = n;
     LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
     LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
+    LT_TRY(lt_alloc(env, &of_pool, (size_t)pool, sizeof *of_pool, "the list"));
     LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
-    LT_TRY(lt_alloc(env, &out->item, (size_t)pool, sizeof *out->item, "the list"));
-    LT_TRY(lt_alloc(env, &out->score, (size_t)pool, sizeof *out->score, "the list"));
-    LT_TRY(lt_alloc(env, &out->base, (size_t)pool, sizeof *out->base, "the list"));
     if (hidden != NULL || (q->excluded != NULL && q->candidates != NULL)) {
         LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
         for (int64_t i = 0; i < n; i++) {
@@ -315,21 +330,14 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
     for (int64_t i = 0; i < n; i++)
         ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), &adjust);
     pool = lt_best(r, q->candidates, ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
-    if (first == q->n_stages) {
-        out->n = pool;
-        for (int64_t i = 0; i < pool; i++) {
-            out->item[i] = best[i];
-            out->score[i] = shown(r, value[i]);
-        }
-    } else {
-        LT_TRY(rerank_pool(env, r, q, first, best, value, pool, out));
+    for (int64_t i = 0; i < pool; i++) {
+        of_pool[i] = margin[best[i]];
+        best[i] = lt_item_at(q->candidates, best[i]);
     }
-    for (int64_t i = 0; i < out->n; i++) {
-        out->base[i] = shown(r, margin[out->item[i]]);
-        out->item[i] = lt_item_at(q->candidates, out->item[i]);
-    }
+    LT_TRY(lt_arrange(env, r, q, first, best, value, of_pool, pool, out));
     lt_free(env, excluded);
     lt_free(env, best);
+    lt_free(env, of_pool);
     lt_free(env, value);
     lt_free(env, ordering);
     return LT_OK;
