@@ -13,7 +13,7 @@ WERROR ?= -Werror
 top := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
 
 # The install script, in the order its parts run: a part may use what stands before it.
-SQL_PARTS = catalog.sql models.sql predictor.sql scoring.sql exposure.sql rerank.sql measure.sql evaluate.sql plot.sql report.sql
+SQL_PARTS = build.sql catalog.sql models.sql predictor.sql scoring.sql exposure.sql rerank.sql measure.sql evaluate.sql plot.sql report.sql
 
 # ---- what is built from what ----
 
@@ -29,13 +29,11 @@ DATA = $(patsubst $(top)/%,%,$(wildcard $(top)/sql/$(EXTENSION)--*--*.sql))
 DATA_built = $(INSTALL_SCRIPT_SQL)
 EXTRA_CLEAN = build results regression.diffs regression.out demo-output
 
-# OpenBLAS without threads of its own: the threaded builds start a pool, with signals unblocked, in every
-# backend that loads them.  The run path names the directory because all the builds share one soname.
+# OpenBLAS is loaded when first called, by its path: see src/core/blas.h, which also says why this build of it.
 MULTIARCH := $(shell gcc -print-multiarch 2>/dev/null)
-OPENBLAS_INCLUDEDIR ?= /usr/include/$(MULTIARCH)/openblas-serial
-OPENBLAS_LIBDIR ?= /usr/lib/$(MULTIARCH)/openblas-serial
-OPENBLAS_LIBS = -L$(OPENBLAS_LIBDIR) -Wl,-rpath,$(OPENBLAS_LIBDIR) -lopenblas -lm
-SHLIB_LINK = $(OPENBLAS_LIBS)
+OPENBLAS_INCLUDEDIR ?= /usr/include/$(MULTIARCH)/openblas-openmp
+OPENBLAS_LIBRARY ?= /usr/lib/$(MULTIARCH)/openblas-openmp/libopenblas.so.0
+SHLIB_LINK = -lm
 
 # Bitcode serves to inline functions into just-in-time compiled expressions.  Nothing here is small enough to
 # gain from that, and it would compile every file a second time, with clang.
@@ -70,15 +68,15 @@ endif
 # ---- compiling, one rule a folder ----
 
 WARNINGS = -Wall -Wextra $(WERROR)
-CORE_INCLUDES = -I$(top)/src/core -isystem $(OPENBLAS_INCLUDEDIR)
+CORE_INCLUDES = -I$(top)/src/core -isystem $(OPENBLAS_INCLUDEDIR) -DLT_OPENBLAS='"$(OPENBLAS_LIBRARY)"'
 
 # Without the two -fno switches gcc keeps loops with sqrt or comparisons scalar; neither changes a result.
 # Contracting a*b+c is off, so that a model trains to the same weights on every machine of a kind.
-CORE_CFLAGS = -std=c11 -O3 -g -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility=hidden -fPIC \
+CORE_CFLAGS = -std=c11 -D_POSIX_C_SOURCE=200809L -O3 -g -fno-math-errno -fno-trapping-math -ffp-contract=off -fvisibility=hidden -fPIC \
 	$(WARNINGS) $(CORE_INCLUDES)
 
 # PostgreSQL's own flags first, its headers as system headers: our warnings are for our lines.
-SERVER_CFLAGS = $(CFLAGS) $(WARNINGS) -Wno-declaration-after-statement -Wno-unused-parameter \
+SERVER_CFLAGS = $(CFLAGS) $(WARNINGS) -DLONGTAIL_VERSION='"$(EXTVERSION)"' -Wno-declaration-after-statement -Wno-unused-parameter \
 	-Wno-missing-field-initializers
 server_includes = $(addprefix -I$(top)/src/,$(1)) -isystem $(includedir_server) $(CPPFLAGS)
 
@@ -95,7 +93,8 @@ $(API_OBJS): build/%.o: $(top)/%.c | check-includes
 	$(CC) $(SERVER_CFLAGS) $(call server_includes,api pg core) -MMD -MP -c $< -o $@
 
 # What include paths cannot refuse: system headers of other libraries in core, and paths that climb.
-LIBC_HEADERS = assert ctype errno float inttypes limits math stdalign stdarg stdbool stddef stdint stdio stdlib string
+LIBC_HEADERS = assert ctype dlfcn errno float inttypes limits math pthread sched signal stdalign stdarg stdatomic stdbool stddef \
+	stdint stdio stdlib string
 empty :=
 space := $(empty) $(empty)
 check-includes:
@@ -134,7 +133,7 @@ $(SANITIZED_OBJS): build/sanitized/%.o: $(top)/src/core/%.c
 
 $(CORE_TESTS): build/%: $(top)/%.c $(SANITIZED_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(SANITIZE) -MMD -MP -MT $@ -MF $@.d $< $(SANITIZED_OBJS) $(OPENBLAS_LIBS) -o $@
+	$(CC) $(SANITIZE) -MMD -MP -MT $@ -MF $@.d $< $(SANITIZED_OBJS) -lm -o $@
 
 core-tests: $(CORE_TESTS)
 .PHONY: core-tests
@@ -145,7 +144,7 @@ core-tests: $(CORE_TESTS)
 
 build/test/bench/%: $(top)/test/bench/%.c $(CORE_OBJS)
 	@mkdir -p $(@D)
-	$(CC) $(CORE_CFLAGS) -D_POSIX_C_SOURCE=200809L $< $(CORE_OBJS) $(OPENBLAS_LIBS) -o $@
+	$(CC) $(CORE_CFLAGS) $< $(CORE_OBJS) -lm -o $@
 
 # ---- the rest is done by scripts ----
 

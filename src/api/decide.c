@@ -24,6 +24,7 @@ static bool validate_active(ltpg_run *run, double *value)
     ltpg_reading reading;
     bool readable;
 
+    env->team = run->env->team;
     ltpg_progress_phase(run->progress, "comparing");
     readable = active->bundle.label_kind == run->bundle.label_kind &&
                ltpg_can_read(run->definition, run->definition->source, &active->bundle);

@@ -176,6 +176,7 @@ void ltpg_evaluation_open(ltpg_evaluation *e, FunctionCallInfo fcinfo, const cha
 
     memset(e, 0, sizeof *e);
     e->env = ltpg_env(CurrentMemoryContext, 0);
+    ltpg_env_team(e->env);
     e->model = version == 0 ? ltpg_model_open(fcinfo, model) : ltpg_model_load(model, version);
 }
 
@@ -187,6 +188,7 @@ void ltpg_evaluation_open_beside(ltpg_evaluation *e, const ltpg_evaluation *othe
 
     memset(e, 0, sizeof *e);
     e->env = ltpg_env(CurrentMemoryContext, 0);
+    e->env->team = other->env->team;
     ltpg_catalog_find(model, version == 0 ? LTPG_ACTIVE_VERSION : version, LTPG_USE, false, &found);
     if (found.model_id == other->model->version.model_id && found.version == other->model->version.version &&
         found.trained == other->model->version.trained)

@@ -33,6 +33,7 @@ static lt_env *env_within(const lt_env *outer, MemoryContext memory, size_t used
 
     env->budget = outer->budget;
     env->used = used;
+    env->team = outer->team;
     return env;
 }
 
@@ -411,6 +412,7 @@ void ltpg_run_refit(ltpg_run *run)
     if (lt_option_is(&run->plan.options, "refit", "never") || run->dataset.validation.n == 0 ||
         (lt_option_is(&run->plan.options, "refit", "auto") && !run->plan.searched && !run->base_refitted))
         return;
+    env->team = run->env->team;
     lt_writer_init(env, &run->validated);
     lt_bundle_write(&run->validated, &run->bundle);
     if (run->validated.status == LT_NO_MEMORY) {

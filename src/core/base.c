@@ -158,6 +158,13 @@ static bool scope_cancelled(void *context)
     return scope->outer->cancelled(scope->outer->context);
 }
 
+static bool scope_pending(void *context)
+{
+    lt_scope *scope = context;
+
+    return scope->outer->pending != NULL && scope->outer->pending(scope->outer->context);
+}
+
 static double scope_seconds(void *context)
 {
     lt_scope *scope = context;
@@ -171,10 +178,12 @@ void lt_scope_open(lt_env *outer, lt_scope *scope)
                         .env = {.alloc = scope_alloc,
                                 .release = scope_release,
                                 .cancelled = scope_cancelled,
+                                .pending = scope_pending,
                                 .seconds = scope_seconds,
                                 .context = scope,
                                 .budget = outer->budget,
-                                .used = outer->used}};
+                                .used = outer->used,
+                                .team = outer->team}};
 }
 
 void lt_scope_close(lt_scope *scope)

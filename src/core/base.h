@@ -49,11 +49,13 @@ typedef struct lt_env {
     void (*release)(void *context, void *pointer);
     /* Cheap; polled at least every few milliseconds of work. It may also not return at all (the server throws). */
     bool (*cancelled)(void *context);
+    bool (*pending)(void *context); /* whether `cancelled` has something to see to; always returns; may be NULL */
     void (*log)(void *context, const lt_epoch *epoch); /* may be NULL */
     double (*seconds)(void *context);                  /* a monotonic clock */
     void *context;
     size_t budget; /* bytes lt_alloc may hold at once; 0 is no limit */
     size_t used;
+    struct lt_team *team; /* threads.h; NULL: the caller works alone */
     lt_error error;
 } lt_env;
 

@@ -21,11 +21,11 @@
  * (1 + c) x t, "shrinkage" 1 x 1, "fold_in" as factors.h has it.
  */
 #include "bundle.h"
+#include "blas.h"
 #include "factors.h"
 #include "low_rank.h"
 #include "ridge.h"
 
-#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>

@@ -7,17 +7,13 @@
  * over h of w_h target_h y_i^T A^-1 y_h.
  */
 #include "factors.h"
+#include "blas.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
 #define GATHER 256             /* rows a rank-k update takes at once */
 #define POLL_EVERY (1LL << 26) /* multiplications of a BLAS call between polls */
-
-extern void spotrf_(const char *uplo, const int *n, float *a, const int *lda, int *info);
-extern void spotrs_(const char *uplo, const int *n, const int *nrhs, const float *a, const int *lda, float *b,
-                    const int *ldb, int *info);
 
 /* ---- normal equations ---- */
 

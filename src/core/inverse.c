@@ -9,17 +9,9 @@
  * Legend: columns are contiguous, element (i, j) is a[i + j * n]; block (p, q) begins at element (p BLOCK, q BLOCK).
  */
 #include "inverse.h"
-
-#include <cblas.h>
+#include "blas.h"
 
 #define BLOCK 512
-#define DECLARE(real, s)                                                                                               \
-    extern void s##potrf_(const char *uplo, const int *n, real *a, const int *lda, int *info);                         \
-    extern void s##trtri_(const char *uplo, const char *diag, const int *n, real *a, const int *lda, int *info);       \
-    extern void s##lauum_(const char *uplo, const int *n, real *a, const int *lda, int *info)
-
-DECLARE(float, s);
-DECLARE(double, d);
 
 typedef struct matrix {
     int n, blocks;

@@ -8,8 +8,8 @@
  * Invariants: every pair kept has s'y > 0; with l1, a variable never changes sign within a step but stops at 0 exactly.
  */
 #include "lbfgs.h"
+#include "blas.h"
 
-#include <cblas.h>
 #include <float.h>
 #include <math.h>
 #include <string.h>

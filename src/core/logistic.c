@@ -16,8 +16,8 @@
  * by.
  */
 #include "logistic_fit.h"
+#include "blas.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

@@ -6,15 +6,11 @@
  * sixteenth of them: that is within a few standard errors of the optimum, from where two passes over all rows do.
  */
 #include "logistic_fit.h"
+#include "blas.h"
 #include "lbfgs.h"
 
 #include <math.h>
 #include <string.h>
-
-extern void dpotrf_(const char *uplo, const int *n, double *a, const int *lda, int *info);
-extern void dpotri_(const char *uplo, const int *n, double *a, const int *lda, int *info);
-extern void dpotrs_(const char *uplo, const int *n, const int *nrhs, const double *a, const int *lda, double *b,
-                    const int *ldb, int *info);
 
 #define NEWTON_COLUMNS 1000
 #define NEWTON_WORK 4e9    /* multiplications a Hessian: about a second */

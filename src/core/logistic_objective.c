@@ -12,8 +12,8 @@
  * Sums run in double throughout: features are float, but a million rows' gradient must vanish to 1e-6 of its parts.
  */
 #include "logistic_objective.h"
+#include "blas.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

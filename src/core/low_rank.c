@@ -6,10 +6,10 @@
  * eigenvectors E of Y^T Y turn Y into the left singular vectors times their values, and X into the right ones.
  */
 #include "low_rank.h"
+#include "blas.h"
 
 #include "random.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 
@@ -17,9 +17,6 @@
 #define ROUNDS 6                    /* products with W^T W */
 #define POLL_EVERY (1LL << 22)      /* multiplications */
 #define POLL_EVERY_BLAS (1LL << 26) /* of a matrix product, which is that much faster */
-
-extern void ssyev_(const char *jobz, const char *uplo, const int *n, float *a, const int *lda, float *w, float *work,
-                   const int *lwork, int *info);
 
 /* y (I x l) = W x, or W^T x. */
 static lt_status multiply(lt_env *env, const lt_item_weights *w, bool transposed, int32_t l, const float *x, float *y)

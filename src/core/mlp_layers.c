@@ -4,9 +4,9 @@
  * Loops run along rows, so that each is a plain vector loop; sums over a batch keep one running sum a column.
  */
 #include "mlp_layers.h"
+#include "blas.h"
 #include "vectorize.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

@@ -5,8 +5,8 @@
  * the others over it.
  */
 #include "similarity.h"
+#include "blas.h"
 
-#include <cblas.h>
 #include <math.h>
 #include <string.h>
 

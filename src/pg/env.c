@@ -4,6 +4,9 @@
  */
 #include "longtail.h"
 
+#include "blas.h"
+#include "threads.h"
+
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
@@ -13,6 +16,7 @@
 typedef struct env_context {
     MemoryContext memory;
     ltpg_progress *progress;
+    MemoryContextCallback stop; /* of the team */
 } env_context;
 
 static void *env_alloc(void *context, size_t bytes)
@@ -29,6 +33,11 @@ static bool env_cancelled(void *context)
 {
     CHECK_FOR_INTERRUPTS();
     return false;
+}
+
+static bool env_pending(void *context)
+{
+    return InterruptPending != 0;
 }
 
 static double env_seconds(void *context)
@@ -52,6 +61,7 @@ lt_env *ltpg_env(MemoryContext context, int budget_kb)
     env->alloc = env_alloc;
     env->release = env_release;
     env->cancelled = env_cancelled;
+    env->pending = env_pending;
     env->seconds = env_seconds;
     callback->memory = context;
     env->context = callback;
@@ -63,6 +73,44 @@ void ltpg_env_log(lt_env *env, ltpg_progress *progress)
 {
     ((env_context *)env->context)->progress = progress;
     env->log = env_log;
+}
+
+/* ---- threads ---- */
+
+/* Once a session. */
+static void warn_of_slow_kernel(void)
+{
+    static bool warned;
+    const char *set = getenv("OPENBLAS_CORETYPE");
+
+    if (warned || !lt_blas_slow())
+        return;
+    warned = true;
+    ereport(WARNING, (errmsg("OpenBLAS uses its kernel for %s, slower than this processor allows", lt_blas_kernel()),
+                      errdetail("The processor has %s.", lt_vector_instructions()),
+                      set != NULL ? errhint("The server's environment has OPENBLAS_CORETYPE=%s: start it without.", set)
+                                  : errhint("A newer OpenBLAS may know this processor.")));
+}
+
+static void stop_team(void *team)
+{
+    lt_team_stop(team);
+}
+
+void ltpg_env_team(lt_env *env)
+{
+    env_context *context = env->context;
+    struct lt_team *team;
+
+    LTPG(env, lt_blas_load(env));
+    warn_of_slow_kernel();
+    if (env->team != NULL || ltpg_threads == 1)
+        return;
+    LTPG(env, lt_team_start(env, ltpg_threads, &team));
+    context->stop.func = stop_team;
+    context->stop.arg = team;
+    MemoryContextRegisterResetCallback(context->memory, &context->stop);
+    env->team = team;
 }
 
 static int sqlstate_of(lt_status status)

@@ -19,6 +19,7 @@
 extern int ltpg_training_memory;   /* kB */
 extern int ltpg_cache_memory;      /* kB */
 extern int ltpg_progress_interval; /* seconds; 0 is off */
+extern int ltpg_threads;
 
 /* ---- progress of a training (progress.c) ---- */
 
@@ -43,6 +44,12 @@ extern void ltpg_progress_end(ltpg_progress *progress);
 extern lt_env *ltpg_env(MemoryContext context, int budget_kb);
 /* The environment's training log goes to `progress` from now on. */
 extern void ltpg_env_log(lt_env *env, ltpg_progress *progress);
+
+/*
+ * BLAS is loaded, and env->team, if there is none, is one of longtail.threads threads, which end with the environment's
+ * context.  For calls that train, or that score for many users.
+ */
+extern void ltpg_env_team(lt_env *env);
 
 /* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
 extern void ltpg_raise(lt_env *env) __attribute__((noreturn));

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "threads.h"
 #include "utils/guc.h"
 
 PG_MODULE_MAGIC;
@@ -12,6 +13,7 @@ PG_MODULE_MAGIC;
 int ltpg_training_memory = 2 * 1024 * 1024;
 int ltpg_cache_memory = 1024 * 1024;
 int ltpg_progress_interval = 5;
+int ltpg_threads = 2;
 
 void _PG_init(void);
 
@@ -27,5 +29,8 @@ void _PG_init(void)
     DefineCustomIntVariable("longtail.progress_interval", "Sets the time between progress notices while training.",
                             "0 turns them off.", &ltpg_progress_interval, 5, 0, 3600, PGC_USERSET, GUC_UNIT_S, NULL,
                             NULL, NULL);
+    DefineCustomIntVariable("longtail.threads", "Sets the threads of one training, evaluation or recommend_all.",
+                            "The backend's own is one of them; the others end with the call.", &ltpg_threads, 2, 1,
+                            LT_THREADS_MOST, PGC_USERSET, 0, NULL, NULL, NULL);
     MarkGUCPrefixReserved("longtail");
 }

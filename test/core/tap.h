@@ -8,6 +8,7 @@
 #define LT_TAP_H
 
 #include "base.h"
+#include "threads.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -132,11 +133,22 @@ static lt_env *test_env(void)
     return env;
 }
 
+/* A team of that many threads, in place of the one before. */
+static void test_env_team(lt_env *env, int members) __attribute__((unused));
+static void test_env_team(lt_env *env, int members)
+{
+    lt_team_stop(env->team);
+    env->team = NULL;
+    if (members > 1 && lt_team_start(env, members, &env->team) != LT_OK)
+        abort();
+}
+
 static void test_env_drop(lt_env *env) __attribute__((unused));
 static void test_env_drop(lt_env *env)
 {
     test_context *c = env->context;
 
+    lt_team_stop(env->team);
     while (c->blocks != NULL)
         test_release(c, c->blocks + 1);
     free(c);
