@@ -248,6 +248,7 @@ const lt_algorithm lt_als = {
     .check = lt_factors_check,
     .predict = lt_factors_predict,
     .prepare = lt_factors_prepare,
+    .image = lt_factors_image,
     .score = lt_factors_score,
     .explain_history = lt_factors_explain,
     .similar = lt_factors_similar,

@@ -11,7 +11,7 @@
  * Arrays, I items and U users of the blend, for the models p = 0, 1: "items p" I x 1 and "users p" U x 1, the number
  * there, or -1; "weight" 1 x 1; "by rank" 1 x 1.
  */
-#include "recommend.h"
+#include "image.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -174,6 +174,21 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
         s->part[p].user = lt_model_array(m, user_map[p])->i;
         s->part[p].weight = p == 0 ? weight : 1 - weight;
         LT_TRY(lt_recommender_init(env, &s->part[p].r, &m->part[p]));
+    }
+    scorer->state = s;
+    return LT_OK;
+}
+
+static lt_status image(lt_image *im, lt_scorer *scorer)
+{
+    const lt_model *m = scorer->model;
+    state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    for (int p = 0; p < PARTS; p++) {
+        s->part[p].item = lt_model_array(m, item_map[p])->i;
+        s->part[p].user = lt_model_array(m, user_map[p])->i;
+        LT_TRY(lt_image_recommender(im, &s->part[p].r, &m->part[p]));
     }
     scorer->state = s;
     return LT_OK;
@@ -473,6 +488,7 @@ const lt_algorithm lt_blend = {
     .train = train,
     .check = check,
     .prepare = prepare,
+    .image = image,
     .score = score,
     .explain_history = explain_history,
     .similar = similar,

@@ -343,6 +343,7 @@ const lt_algorithm lt_bpr = {
     .train = bpr_train,
     .check = lt_factors_check,
     .prepare = lt_factors_prepare,
+    .image = lt_factors_image,
     .score = lt_factors_score,
     .explain_history = lt_factors_explain,
     .similar = lt_factors_similar,

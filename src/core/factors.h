@@ -88,6 +88,7 @@ lt_status lt_factors_user(lt_env *env, const lt_scorer *scorer, const lt_subject
 lt_status lt_factors_check(lt_env *env, const lt_model *m);
 lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in, const lt_examples *ex, float *margin);
 lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer);
+lt_status lt_factors_image(struct lt_image *im, lt_scorer *scorer);
 lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
                            int64_t n, float *margin);
 lt_status lt_factors_explain(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,

@@ -567,6 +567,7 @@ const lt_algorithm lt_mlp = {
     .check = mlp_check,
     .predict = mlp_predict,
     .prepare = lt_mlp_prepare,
+    .image = lt_mlp_image,
     .score = lt_mlp_score,
     .explain = lt_mlp_explain,
     .similar = lt_mlp_similar,

@@ -146,6 +146,7 @@ void lt_mlp_trainer_free(lt_env *env, lt_mlp_trainer *t);
 /* ---- scoring: mlp_score.c, the functions of lt_algorithm ---- */
 
 lt_status lt_mlp_prepare(lt_env *env, lt_scorer *scorer);
+lt_status lt_mlp_image(struct lt_image *im, lt_scorer *scorer);
 lt_status lt_mlp_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
                        float *margin);
 lt_status lt_mlp_explain(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *one,

@@ -16,6 +16,7 @@
  * model has; a cosine with nothing (an item never trained, or without features) is 0.
  */
 #include "mlp_network.h"
+#include "image.h"
 
 #include <math.h>
 #include <string.h>
@@ -108,6 +109,18 @@ lt_status lt_mlp_prepare(lt_env *env, lt_scorer *scorer)
             s->item_entries = entries > s->item_entries ? entries : s->item_entries;
         }
     }
+    scorer->state = s;
+    return LT_OK;
+}
+
+lt_status lt_mlp_image(lt_image *im, lt_scorer *scorer)
+{
+    const lt_model *m = scorer->model;
+    lt_mlp_scorer *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(lt_mlp_view(im->env, m, &s->net));
+    LT_TRY(lt_image_array(im, &s->item_part, (int64_t)m->design.items * s->net.width[0], sizeof *s->item_part));
     scorer->state = s;
     return LT_OK;
 }

@@ -13,6 +13,7 @@
 #include "option.h"
 
 struct lt_bundle;
+struct lt_image;
 
 /* Which weights of the dataset a training reads. */
 typedef enum lt_weights {
@@ -117,6 +118,8 @@ typedef struct lt_algorithm {
     lt_status (*predict)(lt_env *env, const lt_model *model, const lt_inputs *in, const lt_examples *ex, float *margin);
     /* Fills scorer->state from scorer->model and tables. */
     lt_status (*prepare)(lt_env *env, lt_scorer *scorer);
+    /* Walks through scorer->state, either way (image.h). NULL: prepare takes no time, and is called again. */
+    lt_status (*image)(struct lt_image *im, lt_scorer *scorer);
     /*
      * margin of items[0..n) (NULL: all, n = I) for one user; equals predict up to rounding, where history is not used
      * or is that of training. Users of whom nothing is known do not come here, but a history may be empty; equal

@@ -11,7 +11,7 @@
  *
  * Legend: I items. A model's arrays: count, f64, 1 x I; smoothing, f64, 1 x 1: s > 0.
  */
-#include "model.h"
+#include "image.h"
 #include "sort.h"
 
 #include <math.h>
@@ -129,6 +129,16 @@ static lt_status popular_prepare(lt_env *env, lt_scorer *scorer)
     return LT_OK;
 }
 
+static lt_status popular_image(lt_image *im, lt_scorer *scorer)
+{
+    score_state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(lt_image_array(im, &s->margin, (int64_t)scorer->model->design.items + 1, sizeof *s->margin));
+    scorer->state = s;
+    return LT_OK;
+}
+
 static lt_status popular_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
                                int64_t n, float *margin)
 {
@@ -171,6 +181,7 @@ const lt_algorithm lt_popular = {
     .train = popular_train,
     .check = popular_check,
     .prepare = popular_prepare,
+    .image = popular_image,
     .score = popular_score,
     .explain_history = popular_explain_history,
     .extend = popular_extend,

@@ -19,7 +19,7 @@
  *     social_start 1 x (U + 1) i32, social_user 1 x e i32, social_weight 1 x e f32: the edges; absent without any
  *     settings 1 x 3 f64: neighbors (0: all), shrinkage, social_weight
  */
-#include "model.h"
+#include "image.h"
 #include "topk.h"
 
 #include <math.h>
@@ -211,6 +211,34 @@ static lt_status user_knn_prepare(lt_env *env, lt_scorer *scorer)
         LT_TRY(load_rows(env, m, social_names, m->design.users, &s->social));
     LT_TRY(find_norms(env, &s->by_user, &s->norm));
     LT_TRY(find_norms(env, &s->by_item, &s->item_norm));
+    s->settings = lt_model_array(m, "settings")->d;
+    scorer->state = s;
+    return LT_OK;
+}
+
+/* What load_rows made. */
+static lt_status image_rows(lt_image *im, const lt_model *m, const char *const name[3], lt_pairs *rows)
+{
+    const lt_array *val = lt_model_array(m, name[2]);
+
+    if (rows->start == NULL)
+        return LT_OK;
+    rows->col = lt_model_array(m, name[1])->i;
+    rows->val = val == NULL ? NULL : val->f;
+    return lt_image_array(im, &rows->start, (int64_t)rows->rows + 1, sizeof *rows->start);
+}
+
+static lt_status user_knn_image(lt_image *im, lt_scorer *scorer)
+{
+    const lt_model *m = scorer->model;
+    score_state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(image_rows(im, m, taste_names, &s->by_user));
+    LT_TRY(image_rows(im, m, social_names, &s->social));
+    LT_TRY(lt_image_pairs(im, &s->by_item));
+    LT_TRY(lt_image_array(im, &s->norm, s->by_user.rows, sizeof *s->norm));
+    LT_TRY(lt_image_array(im, &s->item_norm, s->by_item.rows, sizeof *s->item_norm));
     s->settings = lt_model_array(m, "settings")->d;
     scorer->state = s;
     return LT_OK;
@@ -435,6 +463,7 @@ const lt_algorithm lt_user_knn = {
     .train = user_knn_train,
     .check = user_knn_check,
     .prepare = user_knn_prepare,
+    .image = user_knn_image,
     .score = user_knn_score,
     .explain_history = user_knn_explain_history,
     .similar = user_knn_similar,
