@@ -23,6 +23,7 @@
 #include "bundle.h"
 #include "blas.h"
 #include "factors.h"
+#include "image.h"
 #include "low_rank.h"
 #include "ridge.h"
 
@@ -345,6 +346,20 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
     return LT_OK;
 }
 
+static lt_status image(lt_image *im, lt_scorer *scorer)
+{
+    state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(lt_image_model(im, &s->factors));
+    s->scorer.model = &s->factors;
+    LT_TRY(lt_factors_image(im, &s->scorer));
+    s->f = lt_factors_of(&s->factors);
+    LT_TRY(lt_image_array(im, &s->history, (int64_t)s->f.items * s->f.k, sizeof *s->history));
+    scorer->state = s;
+    return LT_OK;
+}
+
 static float strength_of(const lt_subject *subject, int64_t h)
 {
     return subject->history_weight == NULL ? 1 : subject->history_weight[h];
@@ -430,6 +445,7 @@ const lt_algorithm lt_content = {
     .train = train,
     .check = check,
     .prepare = prepare,
+    .image = image,
     .score = score,
     .explain_history = explain_history,
     .similar = similar,

@@ -8,6 +8,7 @@
  */
 #include "factors.h"
 #include "blas.h"
+#include "image.h"
 
 #include <math.h>
 #include <string.h>
@@ -329,6 +330,18 @@ lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer)
         LT_TRY(lt_alloc(env, &s->gramian, (size_t)f.k * (size_t)f.k, sizeof *s->gramian, "a scorer's items"));
         LT_TRY(lt_gramian(env, f.item, f.items, f.k, f.k, f.fold.unobserved, s->gramian, f.k));
     }
+    scorer->state = s;
+    return LT_OK;
+}
+
+lt_status lt_factors_image(lt_image *im, lt_scorer *scorer)
+{
+    lt_factors f = lt_factors_of(scorer->model);
+    factors_state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(lt_image_array(im, &s->gramian, (int64_t)f.k * f.k, sizeof *s->gramian));
+    LT_TRY(lt_image_array(im, &s->length, f.items, sizeof *s->length));
     scorer->state = s;
     return LT_OK;
 }

@@ -17,6 +17,7 @@
  */
 #include "logistic_fit.h"
 #include "blas.h"
+#include "image.h"
 
 #include <math.h>
 #include <string.h>
@@ -278,6 +279,20 @@ static lt_status logistic_prepare(lt_env *env, lt_scorer *scorer)
     return LT_OK;
 }
 
+static lt_status logistic_image(lt_image *im, lt_scorer *scorer)
+{
+    const lt_design *d = &scorer->model->design;
+    score_state *s = scorer->state;
+
+    LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
+    LT_TRY(lt_image_array(im, &s->item_part, d->items, sizeof *s->item_part));
+    LT_TRY(lt_image_structs(im, &s->cross, d->n_crosses, sizeof *s->cross));
+    for (int c = 0; c < d->n_crosses; c++)
+        LT_TRY(lt_image_table(im, &s->cross[c]));
+    scorer->state = s;
+    return LT_OK;
+}
+
 /* collapsed (state.width): what one unit of each crossed item column adds to the margin of a user with these features.
  */
 static lt_status collapse(lt_env *env, const lt_scorer *scorer, const lt_table *user, int64_t row, double *collapsed)
@@ -387,6 +402,7 @@ const lt_algorithm lt_logistic = {
     .check = logistic_check,
     .predict = logistic_predict,
     .prepare = logistic_prepare,
+    .image = logistic_image,
     .score = logistic_score,
     .explain = logistic_explain,
     .extend = logistic_extend,
