@@ -7,6 +7,7 @@
 #include "dictionary.h"
 
 #include "random.h"
+#include "sort.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,6 +34,17 @@ static int64_t key_length(const lt_dictionary *d, int32_t number)
     return d->start[number + 1] - d->start[number];
 }
 
+static bool same_bytes(const char *a, const char *b, int64_t length)
+{
+    uint64_t x, y;
+
+    if (length != 8)
+        return length == 0 || memcmp(a, b, (size_t)length) == 0;
+    memcpy(&x, a, sizeof x);
+    memcpy(&y, b, sizeof y);
+    return x == y;
+}
+
 /* The slot that holds the key, or the free one where it belongs. */
 static uint32_t find_slot(const lt_dictionary *d, uint32_t hash, const void *key, int64_t length)
 {
@@ -45,7 +57,7 @@ static uint32_t find_slot(const lt_dictionary *d, uint32_t hash, const void *key
         if (number < 0)
             return at;
         if (d->hash[number] == hash && key_length(d, number) == length &&
-            (length == 0 || memcmp(d->bytes + d->start[number], key, (size_t)length) == 0))
+            same_bytes(d->bytes + d->start[number], key, length))
             return at;
     }
 }
@@ -106,10 +118,9 @@ void lt_dictionary_free(lt_env *env, lt_dictionary *d)
     memset(d, 0, sizeof *d);
 }
 
-lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
-                            int32_t *number)
+static lt_status add_hashed(lt_env *env, lt_dictionary *d, uint32_t hash, const void *key, int64_t length,
+                            double weight, int32_t *number)
 {
-    uint32_t hash = hash_key(key, length);
     uint32_t at = find_slot(d, hash, key, length);
     size_t n = (size_t)d->n, end;
 
@@ -138,6 +149,54 @@ lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int6
     return LT_OK;
 }
 
+lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
+                            int32_t *number)
+{
+    return add_hashed(env, d, hash_key(key, length), key, length, weight, number);
+}
+
+/* The keys' hashes; what looking them up will read is on its way into the cache. */
+static void fetch_keys(const lt_dictionary *d, const lt_keys *k, uint32_t *hash)
+{
+    uint32_t mask = d->slots - 1;
+    int32_t number[LT_KEYS_MOST];
+
+    for (int i = 0; i < k->n; i++) {
+        hash[i] = hash_key(k->bytes + k->start[i], k->start[i + 1] - k->start[i]);
+        __builtin_prefetch(&d->slot[hash[i] & mask]);
+    }
+    for (int i = 0; i < k->n; i++) {
+        number[i] = d->slot[hash[i] & mask];
+        if (number[i] < 0)
+            continue;
+        __builtin_prefetch(&d->hash[number[i]]);
+        __builtin_prefetch(&d->start[number[i]]);
+        __builtin_prefetch(&d->count[number[i]]);
+    }
+    for (int i = 0; i < k->n; i++)
+        if (number[i] >= 0)
+            __builtin_prefetch(d->bytes + d->start[number[i]]);
+}
+
+lt_status lt_dictionary_add_keys(lt_env *env, lt_dictionary *d, const lt_keys *k, double weight, int32_t *number)
+{
+    uint32_t hash[LT_KEYS_MOST];
+
+    fetch_keys(d, k, hash);
+    for (int i = 0; i < k->n; i++)
+        LT_TRY(add_hashed(env, d, hash[i], k->bytes + k->start[i], k->start[i + 1] - k->start[i], weight, &number[i]));
+    return LT_OK;
+}
+
+void lt_dictionary_find_keys(const lt_dictionary *d, const lt_keys *k, int32_t *number)
+{
+    uint32_t hash[LT_KEYS_MOST];
+
+    fetch_keys(d, k, hash);
+    for (int i = 0; i < k->n; i++)
+        number[i] = d->slot[find_slot(d, hash[i], k->bytes + k->start[i], k->start[i + 1] - k->start[i])];
+}
+
 int32_t lt_dictionary_find(const lt_dictionary *d, const void *key, int64_t length)
 {
     return d->slot[find_slot(d, hash_key(key, length), key, length)];
@@ -151,12 +210,10 @@ const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *l
 
 /* ---- sorting ---- */
 
-/* Most comparisons end at the first eight bytes, read as a big-endian number and padded with zeros. */
-typedef struct sort_key {
-    uint64_t prefix;
-    int32_t number;
-} sort_key;
-
+/*
+ * By the first eight bytes, read as a big-endian number and padded with zeros, in linear time; keys that share them are
+ * then compared.  Integer ids never do.
+ */
 static uint64_t prefix_of(const char *key, int64_t length)
 {
     uint64_t prefix = 0;
@@ -166,56 +223,69 @@ static uint64_t prefix_of(const char *key, int64_t length)
     return prefix;
 }
 
-static bool comes_after(const lt_dictionary *d, const sort_key *a, const sort_key *b)
+static bool comes_after(const lt_dictionary *d, const lt_keyed *a, const lt_keyed *b)
 {
     int64_t na, nb;
-    const char *ka, *kb;
-    int order;
+    const char *ka = lt_dictionary_key(d, a->index, &na), *kb = lt_dictionary_key(d, b->index, &nb);
+    int order = memcmp(ka, kb, (size_t)(na < nb ? na : nb));
 
-    if (a->prefix != b->prefix)
-        return a->prefix > b->prefix;
-    ka = lt_dictionary_key(d, a->number, &na);
-    kb = lt_dictionary_key(d, b->number, &nb);
-    order = memcmp(ka, kb, (size_t)(na < nb ? na : nb));
     return order != 0 ? order > 0 : na > nb;
 }
 
-/* Bottom-up merge sort; v and spare hold n each, *sorted is the one that has the result. */
-static lt_status sort_keys(lt_env *env, const lt_dictionary *d, sort_key *v, sort_key *spare, int64_t n,
-                           sort_key **sorted)
+/* Bottom-up merge sort of v[0..n) by whole keys; spare holds n. */
+static lt_status sort_run(lt_env *env, const lt_dictionary *d, lt_keyed *v, lt_keyed *spare, int64_t n)
 {
+    lt_keyed *from = v, *to = spare;
     int64_t done = 0;
 
     for (int64_t width = 1; width < n; width *= 2) {
-        sort_key *swap = v;
+        lt_keyed *swap = from;
 
         for (int64_t first = 0; first < n; first += 2 * width) {
             int64_t middle = first + width < n ? first + width : n;
             int64_t end = middle + width < n ? middle + width : n;
             int64_t a = first, b = middle;
 
-            for (int64_t to = first; to < end; to++) {
+            for (int64_t at = first; at < end; at++) {
                 if (++done % POLL_EVERY == 0)
                     LT_TRY(lt_poll(env));
-                spare[to] = a < middle && (b == end || !comes_after(d, &v[a], &v[b])) ? v[a++] : v[b++];
+                to[at] = a < middle && (b == end || !comes_after(d, &from[a], &from[b])) ? from[a++] : from[b++];
             }
         }
-        v = spare;
-        spare = swap;
+        from = to;
+        to = swap;
     }
-    *sorted = v;
+    if (from != v)
+        memcpy(v, from, (size_t)n * sizeof *v);
+    return LT_OK;
+}
+
+static lt_status sort_keys(lt_env *env, const lt_dictionary *d, lt_keyed *v, int64_t n)
+{
+    lt_keyed *spare;
+
+    LT_TRY(lt_sort(env, v, n));
+    LT_TRY(lt_alloc(env, &spare, (size_t)n, sizeof *spare, "sorting a dictionary"));
+    for (int64_t first = 0, end; first < n; first = end) {
+        for (end = first + 1; end < n && v[end].key == v[first].key; end++)
+            ;
+        if (first / POLL_EVERY != end / POLL_EVERY)
+            LT_TRY(lt_poll(env));
+        if (end - first > 1)
+            LT_TRY(sort_run(env, d, v + first, spare, end - first));
+    }
+    lt_free(env, spare);
     return LT_OK;
 }
 
 lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped)
 {
     lt_dictionary old = *d;
-    sort_key *keys, *spare, *sorted;
+    lt_keyed *keys;
     int64_t kept = 0, bytes = 0;
 
     LT_TRY(lt_alloc(env, map, (size_t)old.n, sizeof **map, "a dictionary"));
     LT_TRY(lt_alloc(env, &keys, (size_t)old.n, sizeof *keys, "sorting a dictionary"));
-    LT_TRY(lt_alloc(env, &spare, (size_t)old.n, sizeof *spare, "sorting a dictionary"));
     for (int32_t i = 0; i < old.n; i++) {
         int64_t length;
         const char *key = lt_dictionary_key(&old, i, &length);
@@ -225,11 +295,11 @@ lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, 
         (*map)[i] = -1;
         if (old.count[i] < min_count)
             continue;
-        keys[kept++] = (sort_key){prefix_of(key, length), i};
+        keys[kept++] = (lt_keyed){.key = prefix_of(key, length), .index = i};
         bytes += length;
     }
     *dropped = old.n - (int32_t)kept;
-    LT_TRY(sort_keys(env, &old, keys, spare, kept, &sorted));
+    LT_TRY(sort_keys(env, &old, keys, kept));
 
     d->n = (int32_t)kept;
     d->cap_n = (size_t)kept + 1;
@@ -240,7 +310,7 @@ lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, 
     LT_TRY(lt_alloc(env, &d->count, d->cap_count, sizeof *d->count, "a dictionary"));
     LT_TRY(lt_alloc(env, &d->hash, d->cap_hash, sizeof *d->hash, "a dictionary"));
     for (int32_t i = 0; i < d->n; i++) {
-        int32_t from = sorted[i].number;
+        int32_t from = (int32_t)keys[i].index;
         int64_t length;
         const char *key = lt_dictionary_key(&old, from, &length);
 
@@ -253,7 +323,6 @@ lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, 
         d->hash[i] = old.hash[from];
     }
     lt_free(env, keys);
-    lt_free(env, spare);
     lt_free(env, old.start);
     lt_free(env, old.bytes);
     lt_free(env, old.count);

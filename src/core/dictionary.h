@@ -10,6 +10,8 @@
 
 #include "codec.h"
 
+#include <string.h>
+
 typedef struct lt_dictionary {
     int32_t n;
     int64_t *start; /* n+1 offsets into bytes */
@@ -29,6 +31,34 @@ void lt_dictionary_free(lt_env *env, lt_dictionary *d);
 /* Finds or adds; *number is its provisional number; adds weight to its count. LT_INVALID beyond INT32_MAX - 1 keys. */
 lt_status lt_dictionary_add(lt_env *env, lt_dictionary *d, const void *key, int64_t length, double weight,
                             int32_t *number);
+/*
+ * Keys side by side, to be looked up together: the waits for memory overlap, which in a large dictionary are nearly all
+ * of the time.  Key i is bytes[start[i] .. start[i+1]).
+ */
+#define LT_KEYS_MOST 256
+typedef struct lt_keys {
+    int n;
+    int64_t start[LT_KEYS_MOST + 1];
+    char *bytes;
+    size_t cap_bytes;
+} lt_keys;
+/* One key more; n is below LT_KEYS_MOST. */
+static inline lt_status lt_keys_append(lt_env *env, lt_keys *k, const void *key, int64_t length)
+{
+    size_t end = (size_t)k->start[k->n];
+
+    if (end + (size_t)length > k->cap_bytes || k->bytes == NULL)
+        LT_TRY(lt_grow(env, &k->bytes, &k->cap_bytes, end + (size_t)length, 1, "the ids of rows"));
+    if (length == 8)
+        memcpy(k->bytes + end, key, 8);
+    else if (length > 0)
+        memcpy(k->bytes + end, key, (size_t)length);
+    k->start[++k->n] = (int64_t)end + length;
+    return LT_OK;
+}
+/* As lt_dictionary_add and lt_dictionary_find for each of k->n keys, in order; number has room for them. */
+lt_status lt_dictionary_add_keys(lt_env *env, lt_dictionary *d, const lt_keys *k, double weight, int32_t *number);
+void lt_dictionary_find_keys(const lt_dictionary *d, const lt_keys *k, int32_t *number);
 /* -1 when absent. */
 int32_t lt_dictionary_find(const lt_dictionary *d, const void *key, int64_t length);
 const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *length);
