@@ -19,6 +19,7 @@
 #define LT_FACTORS_H
 
 #include "model.h"
+#include "normal.h"
 
 /* Memory of U x k and I x k is asked for at once; a solve between two polls is of k^3 / 3. */
 #define LT_FACTORS_MOST 2048
@@ -51,34 +52,6 @@ lt_status lt_factors_add(lt_env *env, lt_model *m, const lt_pairs *histories, in
                          const lt_fold *fold, lt_factors_out *out);
 /* The same settings written anew, for what is only known after training. */
 void lt_factors_set_fold(lt_model *m, const lt_fold *fold);
-
-/* gramian (k x k, both halves, rows `gramian_stride` apart) = scale * sum of y y^T over the n rows, `stride` apart. */
-lt_status lt_gramian(lt_env *env, const float *rows, int64_t n, int32_t k, int64_t stride, double scale, float *gramian,
-                     int64_t gramian_stride);
-
-/*
- * Normal equations of one row against fixed ones, solved by Cholesky:
- *     A = gramian + penalty I + sum_h w_h y_h y_h^T,  b = sum_h w_h target_h y_h,  over rows index[0..n).
- * With `intercept` each fixed row is followed by a 1, so that there are k + 1 unknowns.
- */
-typedef struct lt_normal {
-    int32_t k;
-    bool intercept;
-    int64_t stride, gramian_stride;
-    const float *fixed;
-    const float *gramian; /* k x k; NULL: none */
-    int32_t unknowns;     /* k + intercept */
-    float *a, *b, *block; /* working memory */
-} lt_normal;
-
-/* Working memory, for the fields above `unknowns` as they are set. */
-lt_status lt_normal_init(lt_env *env, lt_normal *e);
-void lt_normal_free(lt_env *env, lt_normal *e);
-/* A is factored, b filled. weight and target: NULL is all ones. A singular A gets the least penalty that helps. */
-lt_status lt_normal_build(lt_env *env, lt_normal *e, int64_t n, const int32_t *index, const float *weight,
-                          const float *target, double penalty);
-/* x (unknowns) = A^-1 x, after build. */
-void lt_normal_solve(const lt_normal *e, float *x);
 
 /* x (k + 1): the vector and bias (0 without) that score uses: the stored ones of a user whose history is that of
  * training or empty, else folded in. After prepare. */
