@@ -1,6 +1,6 @@
 #!/usr/bin/perl
 # restart.t: a backend killed while it trains, a server stopped at once: the catalog is as before and the model serves.
-# And a backend that has trained has one thread, as PostgreSQL wants it.
+# And a backend that trains has as many threads as it may have, and one when it has trained, as PostgreSQL wants it.
 use strict;
 use warnings;
 use Test::More;
@@ -59,8 +59,14 @@ my @before = map { sql($_) } @questions;
 sub is_as_before { is(sql($questions[$_]), $before[$_], "$_[0]: $questions[$_]") for 0 .. $#questions }
 
 my ($client, $backend) = begin_training();
-my $thread_count = () = glob "/proc/$backend/task/*";
-is($thread_count, 1, 'a backend that trains has one thread') if -d '/proc/self/task';
+if (-d '/proc/self/task') {
+    my @others = grep { !m{/$backend$} } glob "/proc/$backend/task/*";
+    my $of_the_server = 0x6203; # hangup, interrupt, user 1, alarm, terminate
+    my $blocked = grep { qx(cat $_/status) =~ /^SigBlk:.*([0-9a-f]{8})$/m && (hex($1) & $of_the_server) == $of_the_server } @others;
+
+    is(@others + 1, 2, 'a backend that trains has longtail.threads threads');
+    is($blocked, 1, 'all but its own take no signals');
+}
 kill KILL => $backend;
 waitpid $client, 0;
 isnt($?, 0, 'the client is told');
@@ -95,7 +101,7 @@ my $said = '';
 while (my $line = <$out>) { $said .= $line; last if $line =~ /^pid/ }
 like($said, qr/version 2\nversion 3\nitems \d+\npid \d+/, 'a session trains twice and recommends');
 my ($pid) = $said =~ /pid (\d+)/;
-$thread_count = () = glob "/proc/$pid/task/*";
+my $thread_count = () = glob "/proc/$pid/task/*";
 is($thread_count, 1, 'and has one thread') if -d '/proc/self/task';
 close $in;
 waitpid $psql, 0;
