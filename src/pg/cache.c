@@ -1,8 +1,12 @@
 /*
  * cache.c: loading model versions and keeping them in the session.
  *
+ * An active version is mapped from the file that all backends share, or loaded from the catalog where there is none
+ * (shared.h); the first backend that misses the file makes it, others wait for it.
+ *
  * A model lives in a context of its own under CacheMemoryContext. When together they exceed longtail.cache_memory,
- * those not used for longest and not pinned go. A pin is held by the expression that opened the model and released by a
+ * those not used for longest and not pinned go. Mappings do not count, and go when another version of their model comes
+ * or their file is found gone. A pin is held by the expression that opened the model and released by a
  * callback when the expression's memory goes, also on errors.
  */
 #include "cache.h"
@@ -10,9 +14,14 @@
 #include "access/xact.h"
 #include "ids.h"
 #include "miscadmin.h"
+#include "shared.h"
+#include "storage/lock.h"
 #include "storage/proc.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+
+/* Tells the advisory locks under which files are made from those of users, who have 1 and 2. */
+#define MAKING_LOCK 0x4c54
 
 static ltpg_model *models; /* all kept in this session */
 static uint64 uses;
@@ -30,18 +39,26 @@ typedef struct opened {
 
 /* ---- loading ---- */
 
-static ltpg_model *load(const ltpg_version *version, const char *part, MemoryContext parent)
+static ltpg_model *blank(const ltpg_version *version)
 {
-    MemoryContext memory = AllocSetContextCreate(parent, "longtail model", ALLOCSET_DEFAULT_SIZES);
-    MemoryContext old = MemoryContextSwitchTo(memory);
-    ltpg_model *model = palloc0(sizeof *model);
-    lt_reader reader;
-    uint8 *bytes;
-    size_t n;
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail model", ALLOCSET_DEFAULT_SIZES);
+    ltpg_model *model = MemoryContextAllocZero(memory, sizeof *model);
 
     model->memory = memory;
     model->version = *version;
     model->env = ltpg_env(memory, 0);
+    return model;
+}
+
+/* From the catalog, into memory of its own. */
+static ltpg_model *load(const ltpg_version *version, const char *part)
+{
+    ltpg_model *model = blank(version);
+    MemoryContext old = MemoryContextSwitchTo(model->memory);
+    lt_reader reader;
+    uint8 *bytes;
+    size_t n;
+
     model->definition = ltpg_catalog_definition(version->model_id, version->version);
     model->duplicates = lt_combination_of(ltpg_options_text(model->definition->options, "duplicates", "auto"),
                                           model->definition->label_column != NULL);
@@ -55,6 +72,47 @@ static ltpg_model *load(const ltpg_version *version, const char *part, MemoryCon
     pfree(bytes);
     LTPG(model->env, lt_recommender_init(model->env, &model->recommender, &model->bundle));
     MemoryContextSwitchTo(old);
+    return model;
+}
+
+static ltpg_model *map(const ltpg_version *version)
+{
+    ltpg_model *model = blank(version);
+
+    model->mapped = ltpg_shared_map(model);
+    if (model->mapped)
+        return model;
+    MemoryContextDelete(model->memory);
+    return NULL;
+}
+
+/*
+ * From the file, which is made if need be.  The lock is no part of what makes that right: it keeps backends that all
+ * miss the file, as after a start, from each loading the version to make it.
+ */
+static ltpg_model *open_active(const ltpg_version *version)
+{
+    ltpg_model *model, *own;
+    LOCKTAG making;
+
+    if (!ltpg_shared_wanted(version))
+        return load(version, "model");
+    model = map(version);
+    if (model != NULL)
+        return model;
+    SET_LOCKTAG_ADVISORY(making, MyDatabaseId, version->model_id, version->version, MAKING_LOCK);
+    LockAcquire(&making, ExclusiveLock, false, false);
+    model = map(version);
+    if (model == NULL) {
+        own = load(version, "model");
+        if (ltpg_shared_make(own))
+            model = map(version);
+        if (model != NULL)
+            MemoryContextDelete(own->memory);
+        else
+            model = own;
+    }
+    LockRelease(&making, ExclusiveLock, false);
     return model;
 }
 
@@ -89,16 +147,33 @@ static void make_room(void)
     }
 }
 
+/* Before another is opened: versions that have been superseded, as far as can be told without asking the catalog. */
+static void forget_superseded(const ltpg_version *by)
+{
+    for (ltpg_model **m = &models; *m != NULL;) {
+        ltpg_model *model = *m;
+
+        if (model->pins == 0 &&
+            (model->version.model_id == by->model_id || (model->mapped && !ltpg_shared_there(&model->version)))) {
+            *m = model->next;
+            forget(model);
+        } else {
+            m = &model->next;
+        }
+    }
+}
+
 static ltpg_model *get(const ltpg_version *version)
 {
     ltpg_model *model;
 
     for (model = models; model != NULL; model = model->next)
         if (model->version.model_id == version->model_id && model->version.version == version->version &&
-            model->version.trained == version->trained)
+            model->version.trained == version->trained && model->version.stored_by == version->stored_by)
             break;
     if (model == NULL) {
-        model = load(version, "model", CurrentMemoryContext);
+        forget_superseded(version);
+        model = open_active(version);
         MemoryContextSetParent(model->memory, CacheMemoryContext);
         model->next = models;
         models = model;
@@ -112,7 +187,7 @@ ltpg_model *ltpg_model_load(const char *name, int version)
     ltpg_version found;
 
     ltpg_catalog_find(name, version, LTPG_USE, false, &found);
-    return load(&found, "model", CurrentMemoryContext);
+    return load(&found, "model");
 }
 
 ltpg_model *ltpg_model_load_validated(const char *name, bool *other)
@@ -121,10 +196,10 @@ ltpg_model *ltpg_model_load_validated(const char *name, bool *other)
 
     ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_USE, false, &found);
     if (!ltpg_catalog_has_part(&found, "validated"))
-        return load(&found, "model", CurrentMemoryContext);
+        return load(&found, "model");
     if (other != NULL)
         *other = true;
-    return load(&found, "validated", CurrentMemoryContext);
+    return load(&found, "validated");
 }
 
 /* ---- opening ---- */

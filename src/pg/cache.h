@@ -1,7 +1,7 @@
 /*
  * cache.h: models ready to score, kept in the session.
  *
- * Entries are immutable and keyed by (model, version, time of training), so nothing has to be invalidated: each
+ * Entries are immutable and keyed by ltpg_version, so nothing has to be invalidated: each
  * statement looks up which version is active and whether its role may use it, then finds that version here or loads it.
  */
 #ifndef LTPG_CACHE_H
@@ -23,7 +23,8 @@ typedef struct ltpg_model {
     lt_combination duplicates; /* how training combined rows of one pair */
     lt_env *env;               /* everything of the model lives here */
     MemoryContext memory;
-    int pins; /* statements using it; a pinned model is never dropped */
+    bool mapped; /* from the file that backends share */
+    int pins;    /* statements using it; a pinned model is never dropped */
     uint64 last_use;
     struct ltpg_model *next;
     /* live reads (live.c): prepared when first needed */

@@ -1,7 +1,6 @@
 /*
  * catalog.c: the queries on the catalog tables, all of them here, all fixed text, run as the extension's owner.
  *
- * Rights: a model belongs to the role that trained it; members of that role own it with it. Others use it once granted.
  * Every query names its schema and takes values as parameters only, and no operator or function in it is looked up
  * on the caller's search_path: what stands there would run as the owner.
  */
@@ -15,106 +14,12 @@
 #include "codec.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "shared.h"
 #include "utils/acl.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
 #define CHUNK (4 * 1024 * 1024) /* bytes a stored row */
-
-/* ---- rights ---- */
-
-static bool may(Name owner, ArrayType *grantees, ltpg_right right)
-{
-    Oid role = get_role_oid(NameStr(*owner), true);
-    Datum *grantee;
-    bool *nulls;
-    int n;
-
-    if ((OidIsValid(role) && has_privs_of_role(GetUserId(), role)) || superuser())
-        return true;
-    if (right == LTPG_OWN)
-        return false;
-    deconstruct_array(grantees, NAMEOID, NAMEDATALEN, false, TYPALIGN_CHAR, &grantee, &nulls, &n);
-    for (int i = 0; i < n; i++) {
-        role = get_role_oid(NameStr(*DatumGetName(grantee[i])), true);
-        if (strcmp(NameStr(*DatumGetName(grantee[i])), "public") == 0 ||
-            (OidIsValid(role) && has_privs_of_role(GetUserId(), role)))
-            return true;
-    }
-    return false;
-}
-
-static void refuse(const char *model, ltpg_right right)
-{
-    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
-                    right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
-                                      : errmsg("permission denied for model \"%s\"", model),
-                    right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
-}
-
-/*
- * The query a page view runs: prepared once a session and kept.  It names the schema of its operators because the
- * plan is made again, with the caller's search_path, whenever that changes.
- */
-static SPIPlanPtr find_plan;
-
-static void find(const char *model, int version)
-{
-    Oid types[2] = {TEXTOID, INT4OID};
-    Datum values[2] = {CStringGetTextDatum(model), Int32GetDatum(version)};
-    Oid user;
-    int context, result;
-
-    GetUserIdAndSecContext(&user, &context);
-    SetUserIdAndSecContext(ltpg_catalog_owner(), context | SECURITY_LOCAL_USERID_CHANGE);
-    if (find_plan == NULL) {
-        SPIPlanPtr plan = SPI_prepare("SELECT m.model_id, m.owner, v.version, v.trained,"
-                                      " ARRAY(SELECT g.grantee FROM longtail.model_grant g"
-                                      " WHERE g.model_id OPERATOR(pg_catalog.=) m.model_id)"
-                                      " FROM longtail.model m LEFT JOIN longtail.model_version v"
-                                      " ON v.model_id OPERATOR(pg_catalog.=) m.model_id"
-                                      " AND v.version OPERATOR(pg_catalog.=)"
-                                      " CASE WHEN $2 OPERATOR(pg_catalog.<=) 0 THEN m.active_version ELSE $2 END"
-                                      " WHERE m.name OPERATOR(pg_catalog.=) $1",
-                                      2, types);
-
-        if (plan == NULL || SPI_keepplan(plan) != 0)
-            elog(ERROR, "catalog query failed: %s", SPI_result_code_string(SPI_result));
-        find_plan = plan;
-    }
-    result = SPI_execute_plan(find_plan, values, NULL, true, 1);
-    SetUserIdAndSecContext(user, context);
-    if (result != SPI_OK_SELECT)
-        elog(ERROR, "catalog query failed: %s", SPI_result_code_string(result));
-}
-
-bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out)
-{
-    bool is_null;
-
-    SPI_connect();
-    find(model, version);
-    if (SPI_processed == 0) {
-        SPI_finish();
-        if (missing_ok)
-            return false;
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
-                        errhint("SELECT model FROM longtail.models lists the models you may use.")));
-    }
-    if (!may(DatumGetName(ltpg_field(0, 2, &is_null)), DatumGetArrayTypeP(ltpg_field(0, 5, &is_null)), right))
-        refuse(model, right);
-    out->model_id = DatumGetInt32(ltpg_field(0, 1, &is_null));
-    out->version = DatumGetInt32(ltpg_field(0, 3, &is_null));
-    if (is_null && version != LTPG_NO_VERSION)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                        version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
-                                                       : errmsg("model \"%s\" has no version %d", model, version),
-                        errhint("longtail.model_versions lists them.")));
-    out->trained = DatumGetTimestampTz(ltpg_field(0, 4, &is_null));
-    SPI_finish();
-    return true;
-}
 
 /* ---- definitions ---- */
 
@@ -202,14 +107,15 @@ static int lock_model(const char *name)
 {
     ltpg_arguments a = {0};
     bool is_null;
+    int model_id;
 
     ltpg_give_text(&a, name);
     ltpg_catalog_run("SELECT model_id, owner FROM longtail.model WHERE name = $1 FOR UPDATE", &a, false, SPI_OK_SELECT);
     if (SPI_processed == 0)
         return 0;
-    if (!may(DatumGetName(ltpg_field(0, 2, &is_null)), NULL, LTPG_OWN))
-        refuse(name, LTPG_OWN);
-    return DatumGetInt32(ltpg_field(0, 1, &is_null));
+    model_id = DatumGetInt32(ltpg_field(0, 1, &is_null));
+    ltpg_catalog_check(name, model_id, NameStr(*DatumGetName(ltpg_field(0, 2, &is_null))), LTPG_OWN);
+    return model_id;
 }
 
 /* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
@@ -368,7 +274,10 @@ static void store_trials(int model_id, int version, const ltpg_training *t)
 static void set_active(int model_id, int version)
 {
     ltpg_arguments a = {0};
+    ltpg_version before;
 
+    if (ltpg_catalog_active(model_id, &before))
+        ltpg_shared_supersede(&before);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
     ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
@@ -523,11 +432,13 @@ void ltpg_catalog_drop(const char *model)
         "DELETE FROM longtail.model WHERE model_id = $1",
     };
     ltpg_arguments a = {0};
-    ltpg_version found;
+    ltpg_version found, active;
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     SPI_connect();
     lock_model(model);
+    if (ltpg_catalog_active(found.model_id, &active))
+        ltpg_shared_supersede(&active);
     ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
     for (int i = 0; i < (int)lengthof(deletes); i++)
         ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);

@@ -29,6 +29,7 @@ typedef struct ltpg_version {
     int model_id;
     int version;
     TimestampTz trained;
+    TransactionId stored_by; /* another where the same version was restored from a dump */
 } ltpg_version;
 
 #define LTPG_ACTIVE_VERSION 0
@@ -39,6 +40,10 @@ typedef struct ltpg_version {
  * error, the same for every role that may not see it. With missing_ok an unknown model returns false.
  */
 extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out);
+/* The version of a model that is active now, whoever may use it; false: there is none. */
+extern bool ltpg_catalog_active(int model_id, ltpg_version *out);
+/* An error unless the current role has the right to the model. */
+extern void ltpg_catalog_check(const char *model, int model_id, const char *owner, ltpg_right right);
 /* What retrain uses (LTPG_NO_VERSION), or what a version was trained by. */
 extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 

@@ -20,6 +20,7 @@ extern int ltpg_training_memory;   /* kB */
 extern int ltpg_cache_memory;      /* kB */
 extern int ltpg_progress_interval; /* seconds; 0 is off */
 extern int ltpg_threads;
+extern bool ltpg_shared_cache;
 
 /* ---- progress of a training (progress.c) ---- */
 

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "shared.h"
 #include "threads.h"
 #include "utils/guc.h"
 
@@ -14,6 +15,7 @@ int ltpg_training_memory = 2 * 1024 * 1024;
 int ltpg_cache_memory = 1024 * 1024;
 int ltpg_progress_interval = 5;
 int ltpg_threads = 2;
+bool ltpg_shared_cache = true;
 
 void _PG_init(void);
 
@@ -32,5 +34,10 @@ void _PG_init(void)
     DefineCustomIntVariable("longtail.threads", "Sets the threads of one training, evaluation or recommend_all.",
                             "The backend's own is one of them; the others end with the call.", &ltpg_threads, 2, 1,
                             LT_THREADS_MOST, PGC_USERSET, 0, NULL, NULL, NULL);
+    DefineCustomBoolVariable("longtail.shared_cache", "Shares the weights of active versions among all sessions.",
+                             "They are mapped from a temporary file. Models opened while it is off are read into "
+                             "memory of the session's own.",
+                             &ltpg_shared_cache, true, PGC_USERSET, 0, NULL, NULL, NULL);
+    ltpg_shared_start();
     MarkGUCPrefixReserved("longtail");
 }

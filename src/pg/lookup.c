@@ -1,0 +1,177 @@
+/*
+ * lookup.c: which version of a model is active, and whether the caller may use it.
+ *
+ * This runs at every statement that serves, often as the first of its session, so it reads the catalog tables by their
+ * indexes rather than by a query, whose parsing and planning would take several times as long.  The rows are those the
+ * statement's snapshot shows.
+ *
+ * Rights: a model belongs to the role that trained it; members of that role own it with it. Others use it once granted.
+ */
+#include "catalog.h"
+
+#include "access/genam.h"
+#include "access/htup_details.h"
+#include "access/table.h"
+#include "catalog/namespace.h"
+#include "catalog/pg_collation.h"
+#include "miscadmin.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/lsyscache.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+/* Columns by number, as sql/parts/catalog.sql has them; a later release adds columns behind these. */
+enum { MODEL_ID = 1, MODEL_NAME = 2, MODEL_OWNER = 3, MODEL_ACTIVE = 14 };
+enum { VERSION_MODEL = 1, VERSION_NUMBER = 2, VERSION_TRAINED = 14 };
+enum { GRANT_MODEL = 1, GRANT_GRANTEE = 2 };
+
+/* ---- rows by index ---- */
+
+typedef struct lookup {
+    Relation relation;
+    SysScanDesc scan;
+} lookup;
+
+static HeapTuple first_row(lookup *l, const char *table, const char *index, ScanKey keys, int n)
+{
+    Oid schema = get_namespace_oid("longtail", false);
+    Oid by = get_relname_relid(index, schema);
+
+    l->relation = table_open(get_relname_relid(table, schema), AccessShareLock);
+    l->scan = systable_beginscan(l->relation, by, OidIsValid(by), GetActiveSnapshot(), n, keys);
+    return systable_getnext(l->scan);
+}
+
+static void end(lookup *l)
+{
+    systable_endscan(l->scan);
+    table_close(l->relation, AccessShareLock);
+}
+
+static Datum column(const lookup *l, HeapTuple row, int number, bool *is_null)
+{
+    return heap_getattr(row, number, RelationGetDescr(l->relation), is_null);
+}
+
+static void take_number(ScanKey key, int column, int32 value)
+{
+    ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
+}
+
+/* Fills in when the version was trained, and by which transaction it was stored; false: there is none. */
+static bool find_version(ltpg_version *version)
+{
+    ScanKeyData keys[2];
+    lookup l;
+    HeapTuple row;
+    bool is_null;
+
+    take_number(&keys[0], VERSION_MODEL, version->model_id);
+    take_number(&keys[1], VERSION_NUMBER, version->version);
+    row = first_row(&l, "model_version", "model_version_pkey", keys, 2);
+    if (row != NULL) {
+        version->trained = DatumGetTimestampTz(column(&l, row, VERSION_TRAINED, &is_null));
+        version->stored_by = HeapTupleHeaderGetRawXmin(row->t_data);
+    }
+    end(&l);
+    return row != NULL;
+}
+
+bool ltpg_catalog_active(int model_id, ltpg_version *out)
+{
+    ScanKeyData key;
+    lookup l;
+    HeapTuple row;
+    bool found, is_null = true;
+
+    PushActiveSnapshot(GetTransactionSnapshot());
+    take_number(&key, MODEL_ID, model_id);
+    row = first_row(&l, "model", "model_pkey", &key, 1);
+    if (row != NULL) {
+        out->model_id = model_id;
+        out->version = DatumGetInt32(column(&l, row, MODEL_ACTIVE, &is_null));
+    }
+    end(&l);
+    found = !is_null && find_version(out);
+    PopActiveSnapshot();
+    return found;
+}
+
+/* ---- rights ---- */
+
+static bool acts_as(const char *role_name)
+{
+    Oid role = get_role_oid(role_name, true);
+
+    return OidIsValid(role) && has_privs_of_role(GetUserId(), role);
+}
+
+static bool is_granted(int model_id)
+{
+    ScanKeyData key;
+    lookup l;
+    bool granted = false, is_null;
+
+    take_number(&key, GRANT_MODEL, model_id);
+    for (HeapTuple row = first_row(&l, "model_grant", "model_grant_pkey", &key, 1); row != NULL && !granted;
+         row = systable_getnext(l.scan)) {
+        const char *grantee = NameStr(*DatumGetName(column(&l, row, GRANT_GRANTEE, &is_null)));
+
+        granted = strcmp(grantee, "public") == 0 || acts_as(grantee);
+    }
+    end(&l);
+    return granted;
+}
+
+void ltpg_catalog_check(const char *model, int model_id, const char *owner, ltpg_right right)
+{
+    if (superuser() || acts_as(owner) || (right == LTPG_USE && is_granted(model_id)))
+        return;
+    ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
+                    right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
+                                      : errmsg("permission denied for model \"%s\"", model),
+                    right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+}
+
+/* ---- a model by name ---- */
+
+bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out)
+{
+    ScanKeyData key;
+    lookup l;
+    HeapTuple row;
+    NameData owner;
+    bool is_null;
+
+    ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
+                           CStringGetTextDatum(model));
+    row = first_row(&l, "model", "model_name_key", &key, 1);
+    if (row == NULL) {
+        end(&l);
+        if (missing_ok)
+            return false;
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
+                        errhint("SELECT model FROM longtail.models lists the models you may use.")));
+    }
+    memset(out, 0, sizeof *out);
+    out->model_id = DatumGetInt32(column(&l, row, MODEL_ID, &is_null));
+    owner = *DatumGetName(column(&l, row, MODEL_OWNER, &is_null));
+    out->version = DatumGetInt32(column(&l, row, MODEL_ACTIVE, &is_null));
+    end(&l);
+    ltpg_catalog_check(model, out->model_id, NameStr(owner), right);
+    if (version > 0)
+        out->version = version;
+    else if (is_null)
+        out->version = 0;
+    if (!find_version(out)) {
+        if (version != LTPG_NO_VERSION)
+            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                            version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
+                                                           : errmsg("model \"%s\" has no version %d", model, version),
+                            errhint("longtail.model_versions lists them.")));
+        out->version = 0;
+    }
+    return true;
+}
