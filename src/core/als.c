@@ -46,9 +46,10 @@ typedef struct als_job {
     bool ratings;
     int epochs, steps;
     lt_fold fold;
-    double total;       /* weight of all pairs */
-    lt_pairs of_items;  /* I x U */
-    int64_t longest;    /* pairs of a row, either side's */
+    double total;      /* weight of all pairs */
+    lt_pairs of_items; /* I x U */
+    int64_t tasks[2];  /* of the users' rows and of the items' */
+    int32_t *first[2];
     lt_factors_out out; /* the model's arrays */
     float *user, *item; /* U and I x solver.stride; the model's own where these have that shape */
     float *gramian;
@@ -140,6 +141,7 @@ static lt_status start_side(lt_env *env, const als_job *job, int32_t rows, float
 static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o, als_job *job, lt_model *model)
 {
     int32_t k = (int32_t)lt_option_int(o, "factors"), users = data->design.users, items = data->design.items;
+    bool plain = !job->ratings && data->seen.val == NULL;
     int64_t longest[2];
     lt_random rng;
 
@@ -148,7 +150,10 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
     LT_TRY(lt_pairs_transpose(env, &data->seen, &job->of_items));
     longest[0] = longest_row(&data->seen);
     longest[1] = longest_row(&job->of_items);
-    LT_TRY(lt_als_solver_init(env, &job->solver, k + job->ratings, longest[0] > longest[1] ? longest[0] : longest[1]));
+    LT_TRY(lt_als_share(env, &data->seen, k + job->ratings, &job->tasks[0], &job->first[0]));
+    LT_TRY(lt_als_share(env, &job->of_items, k + job->ratings, &job->tasks[1], &job->first[1]));
+    LT_TRY(lt_als_solver_init(env, &job->solver, k + job->ratings, longest[0] > longest[1] ? longest[0] : longest[1],
+                              job->tasks[0] > job->tasks[1] ? job->tasks[0] : job->tasks[1], plain));
     LT_TRY(lt_alloc(env, &job->gramian, (size_t)job->solver.stride * (size_t)job->solver.stride, sizeof *job->gramian,
                     "the factors"));
     lt_random_seed(&rng, (uint64_t)lt_option_int(o, "seed"));
@@ -179,7 +184,9 @@ static lt_status half(lt_env *env, als_job *job, bool items, const lt_pairs *pai
                         .solved_bias = items ? job->out.item_bias : job->out.user_bias,
                         .regularization = job->fold.regularization,
                         .frequency_offset = job->fold.unobserved * pairs->cols,
-                        .frequency = job->fold.frequency};
+                        .frequency = job->fold.frequency,
+                        .tasks = job->tasks[items],
+                        .first = job->first[items]};
 
     if (side.gramian != NULL)
         LT_TRY(lt_gramian(env, held, pairs->cols, job->solver.unknowns, job->solver.stride, job->fold.unobserved,
@@ -228,6 +235,8 @@ static lt_status als_train(lt_env *env, const lt_dataset *data, const lt_options
         lt_free(env, job.item);
     lt_als_solver_free(env, &job.solver);
     lt_free(env, job.gramian);
+    lt_free(env, job.first[0]);
+    lt_free(env, job.first[1]);
     lt_free(env, job.of_items.start);
     lt_free(env, job.of_items.col);
     lt_free(env, job.of_items.val);
@@ -250,6 +259,7 @@ const lt_algorithm lt_als = {
     .prepare = lt_factors_prepare,
     .image = lt_factors_image,
     .score = lt_factors_score,
+    .seek = lt_factors_seek,
     .explain_history = lt_factors_explain,
     .similar = lt_factors_similar,
     .item_vectors = lt_factors_item_vectors,

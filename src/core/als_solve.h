@@ -1,13 +1,12 @@
 /*
  * als_solve.h: half a sweep of alternating least squares: one side's rows solved, the other side's held.
+ *
+ * Rows of factors are a multiple of LT_LANES floats apart, 64-byte aligned, the numbers behind the last one 0.
  */
 #ifndef LT_ALS_SOLVE_H
 #define LT_ALS_SOLVE_H
 
 #include "factors.h"
-
-/* Rows of factors are a multiple of LT_ALS_LANES floats apart, 64-byte aligned, the numbers behind the last one 0. */
-#define LT_ALS_LANES 16
 
 /*
  * Legend: m rows to solve, c rows held; u unknowns a row, padded to `stride`.
@@ -28,22 +27,39 @@ typedef struct lt_als_side {
     const float *held_bias; /* c, ratings only */
     float *solved_bias;     /* m, ratings only */
     double regularization, frequency_offset, frequency;
+    int64_t tasks; /* of the rows: task t's are those from first[t] on, before first[t + 1]; lt_als_share */
+    const int32_t *first;
 } lt_als_side;
+
+/* What a member of the team works in. */
+typedef struct lt_als_member {
+    float *weight, *target;         /* the longest row's; NULL where all are the solver's ones */
+    float *x, *r, *p, *q, *product; /* stride each */
+    lt_normal normal;               /* for the exact solution */
+} lt_als_member;
 
 typedef struct lt_als_solver {
     int32_t unknowns, stride;
-    int steps;                        /* of conjugate gradient; 0: exactly, by Cholesky */
-    float *weight, *target, *nothing; /* the longest row's */
-    float *x, *r, *p, *q;             /* stride each */
-    float *zero;                      /* stride: a row of zeros */
-    lt_normal normal;                 /* for the exact solution */
+    int steps; /* of conjugate gradient; 0: exactly, by Cholesky */
+    int members;
+    lt_als_member *member;
+    float *ones;  /* the longest row's, where there are no weights */
+    float *zero;  /* stride: a row of zeros */
+    double *loss; /* by task */
 } lt_als_solver;
 
-/* longest: the most pairs a row of either side has. steps as in the struct. */
-lt_status lt_als_solver_init(lt_env *env, lt_als_solver *s, int32_t unknowns, int64_t longest);
+/*
+ * Cuts rows to tasks of about the same work, by their pairs alone, so that what is added up task by task is the same
+ * for every number of threads.  *first: *tasks + 1.
+ */
+lt_status lt_als_share(lt_env *env, const lt_pairs *pairs, int32_t unknowns, int64_t *tasks, int32_t **first);
+
+/* For sides of that many tasks and that many pairs a row, at most; plain: pairs have no values and are no ratings. */
+lt_status lt_als_solver_init(lt_env *env, lt_als_solver *s, int32_t unknowns, int64_t longest, int64_t tasks,
+                             bool plain);
 void lt_als_solver_free(lt_env *env, lt_als_solver *s);
 
-/* Solves all rows; *loss is the sum of what they minimise without the penalties. Polls. */
+/* Solves all rows, by the team; *loss is the sum of what they minimise without the penalties. Polls. */
 lt_status lt_als_half(lt_env *env, lt_als_solver *s, const lt_als_side *side, double *loss);
 
 #endif

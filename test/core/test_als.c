@@ -210,6 +210,55 @@ static void test_refusals(lt_env *env)
     env->budget = 0;
 }
 
+static bool same_arrays(const lt_model *a, const lt_model *b)
+{
+    bool same = a->n_arrays == b->n_arrays;
+
+    for (int i = 0; same && i < a->n_arrays; i++) {
+        const lt_array *x = &a->array[i], *y = &b->array[i];
+
+        same = x->rows == y->rows && x->cols == y->cols &&
+               (x->f == NULL || memcmp(x->f, y->f, (size_t)(x->rows * x->cols) * sizeof *x->f) == 0);
+    }
+    return same;
+}
+
+/* More rows than one task takes: 400 x 300 pairs of 64 factors make some thirty. */
+static void test_threads(lt_env *env)
+{
+    static const struct {
+        lt_label_kind kind;
+        int what;
+        const char *solver, *factors;
+    } cases[] = {{LT_LABEL_IMPLICIT, 0, "cg", "64"},
+                 {LT_LABEL_IMPLICIT, VALUES, "cg", "20"},
+                 {LT_LABEL_IMPLICIT, 0, "cholesky", "64"},
+                 {LT_LABEL_REAL, VALUES, "cg", "64"},
+                 {LT_LABEL_REAL, VALUES, "cholesky", "20"}};
+
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        lt_dataset *d = tastes(env, cases[c].kind, 400, 300, cases[c].what, 3);
+        lt_model *alone = NULL;
+        double loss, alone_loss = 0;
+
+        for (int members = 1; members <= 5; members += members == 1 ? 1 : 3) {
+            lt_model *m;
+
+            test_env_team(env, members);
+            m = fit_with(env, &lt_als, d,
+                         OPTIONS("factors", cases[c].factors, "solver", cases[c].solver, "epochs", "3"), &loss);
+            if (members == 1) {
+                alone = m;
+                alone_loss = loss;
+            } else {
+                ok(same_arrays(alone, m) && loss == alone_loss, "case %zu: %d threads make the model of one", c,
+                   members);
+            }
+        }
+        test_env_team(env, 1);
+    }
+}
+
 int main(void)
 {
     lt_env *env = test_env();
@@ -218,6 +267,7 @@ int main(void)
     test_descent(env);
     test_options(env);
     test_ratings(env);
+    test_threads(env);
     test_refusals(env);
     test_env_drop(env);
     return done();
