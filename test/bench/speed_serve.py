@@ -1,0 +1,289 @@
+"""speed_serve.py: the rows of speed.py about serving.  Latencies are those that pgbench sees, one client, prepared
+statements, the way to the server and back included; of each round the median."""
+import os
+import subprocess
+import time
+
+import numpy
+
+import speed_data
+from speed_base import (THREADS, Peer, connect, db, drop, interleave, median, pgbench, row, scaled, scratch,
+                        skipped, text, train)
+from speed_train import ALS, PAIR_ROLES, our_lists
+
+K = 10
+FACTORS = 64
+
+
+def model(items):
+    """A model of factors over so many items, bench_<items>, made once; returns (name, users)."""
+    name = f"bench_{items}"
+
+    def make():
+        users = speed_data.catalog(f"catalog_{items}", items, 2000)
+        train("als", f"bench.catalog_{items}", PAIR_ROLES, {**ALS, "epochs": 1}, model=name)
+        return name, users
+
+    return speed_data.once(name, make)
+
+
+def item_vectors(name, items):
+    """The model's matrix of items, where it can be had; else random numbers, which take as long: (ids, matrix, own)."""
+    if db.exists("item_embeddings"):
+        rows = db.query("SELECT item_id::integer, embedding FROM longtail.item_embeddings(%s) ORDER BY 1", (name,))
+        return numpy.array([r[0] for r in rows]), numpy.array([r[1] for r in rows], numpy.float32), True
+    random = numpy.random.default_rng(2)
+    return numpy.arange(items), random.standard_normal((items, FACTORS)).astype(numpy.float32), False
+
+
+def user_vectors(name, users):
+    return numpy.array([db.one("SELECT longtail.user_embedding(%s, %s)", (name, u)) for u in users], numpy.float32)
+
+
+def recommend_script(name, users, k=K):
+    arguments = f", {k}" if k != 10 else ""
+    return f"\\set u random(0, {users - 1})\nSELECT * FROM longtail.recommend('{name}', :u::integer{arguments});\n"
+
+
+def latency(script, seconds=1.0):
+    """The median of a second's calls, the first left out."""
+    calls = pgbench(script, transactions=20)
+    n = max(20, int(seconds / median(calls)))
+    return median(pgbench(script, transactions=n, warm=10))
+
+
+def exact(name, ids, matrix, users, table):
+    """Of how many users recommend gives the list that sorting all products gives; both as text."""
+    if not db.exists("user_embedding"):
+        return "", None
+    right = 0
+    for u, vector, items in zip(users, user_vectors(name, users), our_lists(name, users)):
+        scores = matrix @ vector
+        seen = [r[0] for r in db.query(f"SELECT item_id FROM bench.{table} WHERE user_id = %s", (u,))]
+        scores[numpy.isin(ids, seen)] = -numpy.inf
+        place = {i: n for n, i in enumerate(ids.tolist())}
+        least = numpy.partition(scores, -K)[-K]
+        slack = 1e-5 * abs(least)  # the order in which a product is added up may differ
+        right += len(set(items)) == K and all(scores[place[i]] >= least - slack for i in items)
+    return f"the best {K} of {right} in {len(users)} users", right == len(users)
+
+
+def store_vectors(ids, matrix, users):
+    """Tables of pgvector's type: bench.vectors (item_id, embedding) and bench.user_vectors."""
+    random = numpy.random.default_rng(3)
+    for table, key, rows in (("vectors", ids, matrix),
+                             ("user_vectors", numpy.arange(users),
+                              random.standard_normal((users, FACTORS)).astype(numpy.float32))):
+        path = f"{scratch}/{table}"
+        with open(path, "w") as out:
+            out.writelines(f"{i}\t[{','.join(map(repr, r))}]\n" for i, r in zip(key.tolist(), rows.tolist()))
+        db.query(f"DROP TABLE IF EXISTS bench.{table}")
+        db.query(f"CREATE TABLE bench.{table} (id integer, embedding vector({FACTORS}))")
+        with open(path) as lines:
+            db.cursor.copy_expert(f"COPY bench.{table} FROM STDIN", lines)
+        os.remove(path)
+    db.query("CREATE UNIQUE INDEX ON bench.user_vectors (id)")
+    speed_data.finish("vectors", "user_vectors")
+
+
+def recommend(items, beside_vector):
+    """The row against sgemv, and that against pgvector where it is asked for."""
+    name, users = model(items)
+    ids, matrix, own = item_vectors(name, items)
+    numpy.save(f"{scratch}/items.npy", matrix)
+    some = numpy.random.default_rng(4).permutation(users)[:50].tolist()
+    quality, same = exact(name, ids, matrix, some, f"catalog_{items}") if own else ("", None)
+    work = f"recommend, k = {K}, {items:,} items x {FACTORS}"
+    ours = recommend_script(name, users)
+    kinds = {"ours": lambda: latency(ours)}
+    vector = bool(db.query("SELECT 1 FROM pg_extension WHERE extname = 'vector'"))
+    if vector and beside_vector:
+        store_vectors(ids, matrix, users)
+        scan = (f"\\set u random(0, {users - 1})\nSELECT id FROM bench.vectors ORDER BY embedding <#> "
+                f"(SELECT embedding FROM bench.user_vectors WHERE id = :u::integer) LIMIT {K};\n")
+        kinds["vector"] = lambda: latency(scan)
+        kinds["workers"] = lambda: workers(lambda: latency(scan))
+    with Peer(1) as peer:
+        peer.call("load_items", path=f"{scratch}/items.npy")
+        kinds["gemv"] = lambda: median(peer.call("gemv", seconds=1.0))
+        took = interleave(**kinds)
+    if beside_vector:
+        if vector:
+            faster = min(("vector", "workers"), key=lambda kind: median(took[kind]))
+            version = db.one("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+            yield row(work, took["ours"], took[faster], f"pgvector {version}, exact scan, the faster of with and without "
+                      f"parallel workers:", 0.05, quality, same,
+                      f"without workers {text(took['vector'])}, with up to 2 {text(took['workers'])}")
+        else:
+            yield skipped(work, 0.05, "the server has no extension vector")
+        yield row(work, took["ours"], took["gemv"], "sgemv, 1 thread, + 0.3 ms:", 1, quality, same, more=0.0003)
+    else:
+        yield row(work, took["ours"], took["gemv"], "sgemv, 1 thread:", 1, quality, same)
+
+
+def workers(measure):
+    """A measure with parallel workers allowed in the sessions it starts and for scans of any size; otherwise there are
+    none, so that nothing else is measured with them by chance."""
+    previous = os.environ.get("PGOPTIONS")
+    os.environ["PGOPTIONS"] = "-c max_parallel_workers_per_gather=2 -c min_parallel_table_scan_size=0"
+    try:
+        return measure()
+    finally:
+        if previous is None:
+            del os.environ["PGOPTIONS"]
+        else:
+            os.environ["PGOPTIONS"] = previous
+
+
+def recommend_100k():
+    return recommend(scaled(100_000, 1000), True)
+
+
+def recommend_1m():
+    return recommend(scaled(1_000_000, 2000), False)
+
+
+# ---- connections ----
+
+def first_and_warm(name, users, connections):
+    """Seconds of the first recommend of each of so many connections, and of each the median of 20 more for the same
+    user."""
+    first, warm, one = [], [], []
+    for c in range(connections):
+        connection = connect()
+        cursor = connection.cursor()
+        took = []
+        for call in range(22):
+            query = "SELECT 1" if call == 0 else f"SELECT * FROM longtail.recommend('{name}', {c * 37 % users})"
+            start = time.perf_counter()
+            cursor.execute(query)
+            cursor.fetchall()
+            took.append(time.perf_counter() - start)
+        connection.close()
+        one.append(took[0])
+        first.append(took[1])
+        warm.append(median(took[2:]))
+    return first, warm, one
+
+
+def restart(settings):
+    """The private server again with these settings (value NULL: as it was)."""
+    for name, value in settings.items():
+        db.query(f"ALTER SYSTEM RESET {name}" if value is None else f"ALTER SYSTEM SET {name} = {value}")
+    subprocess.run([f"{os.environ['LONGTAIL_TOP']}/test/server", "restart", os.environ["LONGTAIL_SERVER"]], check=True,
+                   stdout=subprocess.DEVNULL)
+    db.reconnect()
+
+
+def connection():
+    items = scaled(10_000, 500)
+    name, users = model(items)
+    first, warm, one = first_and_warm(name, users, 40)
+    note = f"SELECT 1 before it {text(one)}"
+    if os.environ.get("LONGTAIL_SERVER"):
+        loaded = db.one("SHOW shared_preload_libraries")
+        restart({"shared_preload_libraries": f"{loaded + ', ' if loaded else ''}longtail"})
+        preloaded, preloaded_warm, _ = first_and_warm(name, users, 40)
+        restart({"shared_preload_libraries": None})
+        note += (f"; with longtail in shared_preload_libraries {text(preloaded)} against {text(preloaded_warm)}, "
+                 f"{median(preloaded) / median(preloaded_warm):.2f} times")
+    yield row(f"recommend, {items:,} items, first call of a connection", first, warm, "the same, warm:", 3, note=note)
+
+
+def pss(pids):
+    """Bytes these processes have, what they share counted in parts."""
+    total = 0
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup") as lines:
+            total += sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
+    return total
+
+
+def held_by(connections, query):
+    """Bytes of so many connections after queries: query makes the text of the c-th one's i-th."""
+    opened = [connect() for _ in range(connections)]
+    for c, one in enumerate(opened):
+        cursor = one.cursor()
+        for i in range(5):
+            cursor.execute(query(c, i))
+            cursor.fetchall()
+    total = pss([one.info.backend_pid for one in opened])
+    for one in opened:
+        one.close()
+    return total
+
+
+def memory():
+    items, connections = scaled(100_000, 1000), 50
+    work = f"memory of {connections} connections serving {items:,} items x {FACTORS}"
+    name, users = model(items)
+    table = f"catalog_{items}"
+    try:
+        plain = held_by(connections, lambda c, i: f"SELECT * FROM bench.{table} WHERE user_id = {(c + 50 * i) % users}")
+    except PermissionError:
+        yield skipped(work, 2, "the memory of the server's processes can be read by root alone")
+        return
+    serving = held_by(connections, lambda c, i: f"SELECT * FROM longtail.recommend('{name}', {(c + 50 * i) % users})")
+    weights = 4 * FACTORS * (items + users)
+    stored = db.one("SELECT sum(octet_length(bytes)) FROM longtail.model_data d JOIN longtail.model m USING (model_id) "
+                    "WHERE m.name = %s", (name,))
+    yield row(work, [1.0], [1.0], "", 2)._replace(
+        ours=f"{(serving - plain) / 1e6:.1f} MB", peer=f"one copy of the factors: {weights / 1e6:.1f} MB",
+        ratio=(serving - plain) / weights,
+        note=f"Pss of the {connections}: {serving / 1e6:.1f} MB, of {connections} after a plain query {plain / 1e6:.1f} MB;"
+             f" stored {stored / 1e6:.1f} MB")
+
+
+# ---- batch ----
+
+def recommend_all():
+    known, _ = speed_data.pairs_5m()
+    users, items = (int(n) + 1 for n in known.max(axis=0))
+    reach, work = 1, f"recommend_all, {users:,} users x {items:,} items x {FACTORS}, k = {K}, seen excluded"
+    numpy.save(f"{scratch}/pairs.npy", known)
+    train("als", "bench.pairs_5m", PAIR_ROLES, {**ALS, "epochs": 2}, model="bench_all")
+    lists, quality, same = f"{scratch}/lists.npy", "", None
+
+    def ours():
+        db.query("DROP TABLE IF EXISTS bench.lists")
+        start = time.perf_counter()
+        db.query(f"CREATE TABLE bench.lists AS SELECT * FROM longtail.recommend_all('bench_all', {K})")
+        return time.perf_counter() - start
+
+    def counted():
+        start = time.perf_counter()
+        db.query(f"SELECT count(*) FROM longtail.recommend_all('bench_all', {K})")
+        return time.perf_counter() - start
+
+    with Peer(1, OMP_NUM_THREADS=str(THREADS)) as peer:
+        if peer.call("versions")["implicit"] is None:
+            yield skipped(work, reach, "python has no module implicit (PYTHONPATH may name where it is)")
+            return
+        peer.call("load_pairs", path=f"{scratch}/pairs.npy")
+        if db.exists("item_embeddings") and db.exists("user_embedding"):  # the same factors on both sides
+            ids, own, _ = item_vectors("bench_all", items)
+            matrix = numpy.zeros((items, FACTORS), numpy.float32)
+            matrix[ids] = own
+            there = numpy.unique(known[:, 0])
+            vectors = numpy.zeros((users, FACTORS), numpy.float32)
+            vectors[there] = user_vectors("bench_all", there.tolist())
+            numpy.save(f"{scratch}/item_factors.npy", matrix)
+            numpy.save(f"{scratch}/user_factors.npy", vectors)
+            peer.call("factors", users=f"{scratch}/user_factors.npy", items=f"{scratch}/item_factors.npy")
+        else:
+            peer.call("als", threads=THREADS, iterations=2, regularization=ALS["regularization"])
+            lists = None
+        took = interleave(3, ours=ours, theirs=lambda: peer.call("als_all", threads=THREADS, k=K, save=lists),
+                          counted=counted)
+    if lists:
+        theirs = numpy.load(lists)
+        some = numpy.random.default_rng(5).permutation(there)[:2000].tolist()
+        own = {u: set() for u in some}
+        for u, i in db.query("SELECT user_id::integer, item_id::integer FROM bench.lists WHERE user_id::integer = ANY (%s)",
+                             (some,)):
+            own[u].add(i)
+        alike = float(numpy.mean([len(own[u] & set(theirs[u].tolist())) / K for u in some]))
+        quality, same = f"{alike:.2%} of the lists alike", alike >= 0.999
+    drop("bench_all")
+    yield row(work, took["ours"], took["theirs"], f"implicit, in memory, {THREADS} threads:", reach, quality, same,
+              f"into a table; count(*) of it {text(took['counted'])}")
