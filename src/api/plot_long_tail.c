@@ -39,10 +39,8 @@ static void expose(const long_tail *t, lt_request request, const lt_pairs *seen,
 {
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
     const lt_recommender *r = &t->model->recommender;
-    uint8 *excluded = palloc0(Max(r->popularity.items, 1));
     uint64 seed = request.seed;
 
-    request.excluded = excluded;
     for (int32 i = 0; i < t->asked; i++) {
         int32 user = (int32)((int64)i * t->users / t->asked);
         MemoryContext old = MemoryContextSwitchTo(memory);
@@ -53,18 +51,15 @@ static void expose(const long_tail *t, lt_request request, const lt_pairs *seen,
         request.subject.user = user;
         lt_subject_take_history(&request.subject, seen, user);
         request.seed = seed + (uint64)user;
-        for (int64 j = 0; j < request.subject.n_history; j++)
-            excluded[request.subject.history[j]] = 1;
+        request.left_out = request.subject.history;
+        request.n_left_out = request.subject.n_history;
         LTPG(env, lt_recommend(env, r, &request, &list));
         for (int64 j = 0; j < list.n; j++)
             exposure[r->popularity.rank[list.item[j]] - 1]++;
-        for (int64 j = 0; j < request.subject.n_history; j++)
-            excluded[request.subject.history[j]] = 0;
         MemoryContextSwitchTo(old);
         MemoryContextReset(memory);
     }
     MemoryContextDelete(memory);
-    pfree(excluded);
 }
 
 /* Shares of the first 0 .. n items; NaN when there is nothing to share. */

@@ -121,10 +121,25 @@ static void take_basket(FunctionCallInfo fcinfo, ltpg_model *model, lt_request *
     }
 }
 
-static void exclude(uint8 *excluded, const int32 *items, int64 n)
+/* What is left out: the history or basket, where it is, and argument n. */
+static void take_left_out(FunctionCallInfo fcinfo, const ltpg_model *model, bool exclude_seen, int n,
+                          lt_request *request)
 {
-    for (int64 i = 0; i < n; i++)
-        excluded[items[i]] = 1;
+    int64 n_history = exclude_seen ? request->subject.n_history : 0, given;
+    int32 *items, *all;
+
+    request->left_out = request->subject.history;
+    request->n_left_out = n_history;
+    if (PG_ARGISNULL(n))
+        return;
+    items = items_argument(fcinfo, model, n, "exclude", &given);
+    all = palloc_extended(Max(n_history + given, 1) * sizeof *all, MCXT_ALLOC_HUGE);
+    if (n_history > 0)
+        memcpy(all, request->subject.history, n_history * sizeof *all);
+    if (given > 0)
+        memcpy(all + n_history, items, given * sizeof *all);
+    request->n_left_out = ltpg_unique_items(all, n_history + given);
+    request->left_out = all;
 }
 
 const char *ltpg_listing_segment(const ltpg_model *model, int32 item)
@@ -184,7 +199,6 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     lt_request request = {.k = ltpg_listing_k(fcinfo, 2)};
     bool exclude_seen = PG_ARGISNULL(5) || PG_GETARG_BOOL(5);
-    uint8 *excluded = palloc0(Max(model->bundle.items.n, 1));
     ltpg_method method;
     lt_list list;
 
@@ -196,16 +210,8 @@ static Datum recommend(FunctionCallInfo fcinfo, bool basket, bool typed)
     else
         take_user(fcinfo, model, exclude_seen, method.uses_taste, &request);
     request.popularity_only = !lt_recommender_knows(&model->recommender, &request.subject);
-    if (exclude_seen)
-        exclude(excluded, request.subject.history, request.subject.n_history);
+    take_left_out(fcinfo, model, exclude_seen, 7, &request);
     take_candidates(fcinfo, model, 6, &request);
-    if (!PG_ARGISNULL(7)) {
-        int64 n;
-        int32 *items = items_argument(fcinfo, model, 7, "exclude", &n);
-
-        exclude(excluded, items, n);
-    }
-    request.excluded = excluded;
     LTPG(env, lt_recommend(env, &model->recommender, &request, &list));
     put_list((ReturnSetInfo *)fcinfo->resultinfo, model, &list);
     return (Datum)0;

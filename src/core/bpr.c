@@ -345,6 +345,7 @@ const lt_algorithm lt_bpr = {
     .prepare = lt_factors_prepare,
     .image = lt_factors_image,
     .score = lt_factors_score,
+    .seek = lt_factors_seek,
     .explain_history = lt_factors_explain,
     .similar = lt_factors_similar,
     .item_vectors = lt_factors_item_vectors,

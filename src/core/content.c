@@ -334,6 +334,7 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
     /* Those nobody has come later: that a user does not have them says nothing, so users stay where they were. */
     for (int64_t i = 0; i < items; i++)
         memcpy(out.item + i * k, blended + i * t, (size_t)k * sizeof *blended);
+    LT_TRY(lt_factors_renew_scan(env, &s->scorer));
     if (form == OF_EASE) {
         LT_TRY(lt_alloc(env, &s->history, (size_t)items * (size_t)k, sizeof *s->history, "a scorer's items"));
         for (int64_t i = 0; i < items; i++)
@@ -365,27 +366,35 @@ static float strength_of(const lt_subject *subject, int64_t h)
     return subject->history_weight == NULL ? 1 : subject->history_weight[h];
 }
 
-static lt_status score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
-                       float *margin)
+static lt_status seek(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, lt_seek *out)
 {
     const state *s = scorer->state;
     int32_t k = s->f.k;
-    float *x;
 
     if (s->history == NULL)
-        return lt_factors_score(env, &s->scorer, subject, items, n, margin);
-    LT_TRY(lt_alloc(env, &x, (size_t)k, sizeof *x, "a user's vector"));
+        return lt_factors_seek(env, &s->scorer, subject, out);
+    LT_TRY(lt_factors_seek(env, &s->scorer, &(lt_subject){.user = -1}, out)); /* from the origin */
+    out->base = 0;
     for (int64_t h = 0; h < subject->n_history; h++) {
+        const float *y = s->history + (int64_t)subject->history[h] * k;
+        float strength = strength_of(subject, h);
+
         if (h % 4096 == 0)
             LT_TRY(lt_poll(env));
-        cblas_saxpy(k, strength_of(subject, h), s->history + (int64_t)subject->history[h] * k, 1, x, 1);
+        for (int32_t j = 0; j < k; j++)
+            out->x[j] += strength * y[j];
     }
-    for (int64_t j = 0; j < n; j++) {
-        if (j % 4096 == 0)
-            LT_TRY(lt_poll(env));
-        margin[j] = cblas_sdot(k, x, 1, s->f.item + (items == NULL ? j : items[j]) * k, 1);
-    }
-    lt_free(env, x);
+    return LT_OK;
+}
+
+static lt_status score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
+                       float *margin)
+{
+    lt_seek found;
+
+    LT_TRY(seek(env, scorer, subject, &found));
+    LT_TRY(lt_scan_margins(env, &found, items, n, margin));
+    lt_free(env, found.x);
     return LT_OK;
 }
 
@@ -401,9 +410,8 @@ static lt_status explain_history(lt_env *env, const lt_scorer *scorer, const lt_
     LT_TRY(score(env, scorer, subject, &item, 1, &margin));
     contribution[0] = margin; /* what rounding leaves of it */
     for (int64_t h = 0; h < subject->n_history; h++) {
-        contribution[1 + h] =
-            (double)strength_of(subject, h) *
-            cblas_sdot(k, s->history + (int64_t)subject->history[h] * k, 1, s->f.item + (int64_t)item * k, 1);
+        contribution[1 + h] = (double)strength_of(subject, h) *
+                              lt_dot(s->history + (int64_t)subject->history[h] * k, s->f.item + (int64_t)item * k, k);
         contribution[0] -= contribution[1 + h];
     }
     return LT_OK;
@@ -422,7 +430,7 @@ static lt_status similar(lt_env *env, const lt_scorer *scorer, int32_t item, flo
 
         if (i % 4096 == 0)
             LT_TRY(lt_poll(env));
-        similarity[i] = lengths > 0 ? cblas_sdot(k, other, 1, y, 1) / lengths : 0;
+        similarity[i] = lengths > 0 ? lt_dot(other, y, k) / lengths : 0;
     }
     return LT_OK;
 }
@@ -447,6 +455,7 @@ const lt_algorithm lt_content = {
     .prepare = prepare,
     .image = image,
     .score = score,
+    .seek = seek,
     .explain_history = explain_history,
     .similar = similar,
     .item_vectors = item_vectors,

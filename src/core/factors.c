@@ -195,7 +195,7 @@ lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in
         if (user >= 0 && user < f.users) {
             sum += f.user_bias == NULL ? 0 : f.user_bias[user];
             if (item >= 0 && item < f.items)
-                sum += cblas_sdot(f.k, f.user + (int64_t)user * f.k, 1, f.item + (int64_t)item * f.k, 1);
+                sum += lt_dot(f.user + (int64_t)user * f.k, f.item + (int64_t)item * f.k, f.k);
         }
         margin[e] = (float)sum;
     }
@@ -206,7 +206,28 @@ lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in
 typedef struct factors_state {
     float *gramian; /* k x k: unobserved * sum of y y^T */
     float *length;  /* I: of items' vectors */
+    lt_scan scan;
 } factors_state;
+
+static float length_of(const float *y, int32_t k)
+{
+    double squares = 0;
+
+    for (int32_t j = 0; j < k; j++)
+        squares += (double)y[j] * y[j];
+    return (float)sqrt(squares);
+}
+
+lt_status lt_factors_renew_scan(lt_env *env, const lt_scorer *scorer)
+{
+    lt_factors f = lt_factors_of(scorer->model);
+    factors_state *s = scorer->state;
+
+    lt_free(env, s->scan.code);
+    lt_free(env, s->scan.scale);
+    s->scan = (lt_scan){.items = f.items, .k = f.k, .item = f.item, .bias = f.item_bias};
+    return f.items < LT_SCAN_WORTH ? LT_OK : lt_scan_compress(env, &s->scan);
+}
 
 lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer)
 {
@@ -216,13 +237,13 @@ lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer)
     LT_TRY(lt_alloc(env, &s, 1, sizeof *s, "a scorer"));
     LT_TRY(lt_alloc(env, &s->length, (size_t)f.items, sizeof *s->length, "a scorer's items"));
     for (int32_t i = 0; i < f.items; i++)
-        s->length[i] = cblas_snrm2(f.k, f.item + (int64_t)i * f.k, 1);
+        s->length[i] = length_of(f.item + (int64_t)i * f.k, f.k);
     if (f.fold.unobserved > 0) {
         LT_TRY(lt_alloc(env, &s->gramian, (size_t)f.k * (size_t)f.k, sizeof *s->gramian, "a scorer's items"));
         LT_TRY(lt_gramian(env, f.item, f.items, f.k, f.k, f.fold.unobserved, s->gramian, f.k));
     }
     scorer->state = s;
-    return LT_OK;
+    return lt_factors_renew_scan(env, scorer);
 }
 
 lt_status lt_factors_image(lt_image *im, lt_scorer *scorer)
@@ -233,6 +254,10 @@ lt_status lt_factors_image(lt_image *im, lt_scorer *scorer)
     LT_TRY(lt_image_structs(im, &s, 1, sizeof *s));
     LT_TRY(lt_image_array(im, &s->gramian, (int64_t)f.k * f.k, sizeof *s->gramian));
     LT_TRY(lt_image_array(im, &s->length, f.items, sizeof *s->length));
+    LT_TRY(lt_image_array(im, &s->scan.code, lt_scan_code_size(f.items, f.k), 1));
+    LT_TRY(lt_image_array(im, &s->scan.scale, f.items, sizeof *s->scan.scale));
+    s->scan.item = f.item;
+    s->scan.bias = f.item_bias;
     scorer->state = s;
     return LT_OK;
 }
@@ -298,30 +323,26 @@ lt_status lt_factors_user(lt_env *env, const lt_scorer *scorer, const lt_subject
     return LT_OK;
 }
 
+lt_status lt_factors_seek(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, lt_seek *out)
+{
+    lt_factors f = lt_factors_of(scorer->model);
+    const factors_state *state = scorer->state;
+
+    out->scan = &state->scan;
+    LT_TRY(lt_alloc(env, &out->x, (size_t)f.k + 1, sizeof *out->x, "a user's vector"));
+    LT_TRY(lt_factors_user(env, scorer, subject, out->x));
+    out->base = f.fold.mean + out->x[f.k];
+    return LT_OK;
+}
+
 lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
                            int64_t n, float *margin)
 {
-    lt_factors f = lt_factors_of(scorer->model);
-    int64_t most = (1 << 22) / f.k + 1;
-    float *x;
+    lt_seek seek;
 
-    LT_TRY(lt_alloc(env, &x, (size_t)f.k + 1, sizeof *x, "a user's vector"));
-    LT_TRY(lt_factors_user(env, scorer, subject, x));
-    for (int64_t first = 0; items == NULL && first < n; first += most) {
-        int64_t take = n - first < most ? n - first : most;
-
-        LT_TRY(lt_poll(env));
-        cblas_sgemv(CblasRowMajor, CblasNoTrans, (int)take, f.k, 1, f.item + first * f.k, f.k, x, 1, 0, margin + first,
-                    1);
-    }
-    for (int64_t j = 0; items != NULL && j < n; j++) {
-        if (j % 4096 == 0)
-            LT_TRY(lt_poll(env));
-        margin[j] = cblas_sdot(f.k, f.item + (int64_t)items[j] * f.k, 1, x, 1);
-    }
-    for (int64_t j = 0; (f.item_bias != NULL || f.fold.mean != 0) && j < n; j++)
-        margin[j] = (float)(margin[j] + x[f.k] + item_base(&f, items == NULL ? (int32_t)j : items[j]));
-    lt_free(env, x);
+    LT_TRY(lt_factors_seek(env, scorer, subject, &seek));
+    LT_TRY(lt_scan_margins(env, &seek, items, n, margin));
+    lt_free(env, seek.x);
     return LT_OK;
 }
 
@@ -347,7 +368,7 @@ lt_status lt_factors_explain(lt_env *env, const lt_scorer *scorer, const lt_subj
             v[f.k] = 1;
         lt_normal_solve(&e, v);
         for (int64_t h = 0; h < subject->n_history; h++) {
-            double along = cblas_sdot(f.k, v, 1, f.item + (int64_t)subject->history[h] * f.k, 1);
+            double along = lt_dot(v, f.item + (int64_t)subject->history[h] * f.k, f.k);
 
             if (e.intercept)
                 along += v[f.k];
@@ -374,7 +395,7 @@ lt_status lt_factors_similar(lt_env *env, const lt_scorer *scorer, int32_t item,
 
         if (i % 4096 == 0)
             LT_TRY(lt_poll(env));
-        score[i] = lengths > 0 ? cblas_sdot(f.k, f.item + (int64_t)i * f.k, 1, y, 1) / lengths : 0;
+        score[i] = lengths > 0 ? lt_dot(f.item + (int64_t)i * f.k, y, f.k) / lengths : 0;
     }
     return LT_OK;
 }

@@ -57,11 +57,15 @@ void lt_factors_set_fold(lt_model *m, const lt_fold *fold);
  * training or empty, else folded in. After prepare. */
 lt_status lt_factors_user(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, float *x);
 
+/* After prepare, when the items' vectors were changed: what is searched in follows. */
+lt_status lt_factors_renew_scan(lt_env *env, const lt_scorer *scorer);
+
 /* The hooks of lt_algorithm. */
 lt_status lt_factors_check(lt_env *env, const lt_model *m);
 lt_status lt_factors_predict(lt_env *env, const lt_model *m, const lt_inputs *in, const lt_examples *ex, float *margin);
 lt_status lt_factors_prepare(lt_env *env, lt_scorer *scorer);
 lt_status lt_factors_image(struct lt_image *im, lt_scorer *scorer);
+lt_status lt_factors_seek(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, lt_seek *out);
 lt_status lt_factors_score(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items,
                            int64_t n, float *margin);
 lt_status lt_factors_explain(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, int32_t item,

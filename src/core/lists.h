@@ -28,10 +28,10 @@ lt_status lt_arrange(lt_env *env, const lt_recommender *r, const lt_request *q, 
 /* The list from the candidates' margins. */
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out);
 /*
- * lt_top_k, of equal values the more popular item first. best: indexes among the n candidates; excluded: by these.
- * Returns how many there are.
+ * The k <= n best of the candidates by their values, of equal ones the more popular item first; NaN leaves out. best:
+ * indexes among the candidates. Returns how many there are.
  */
-int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float *value, const uint8_t *excluded,
-                int64_t n, int64_t k, int32_t *best, float *best_value);
+int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float *value, int64_t n, int64_t k,
+                int32_t *best, float *best_value);
 
 #endif

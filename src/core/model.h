@@ -11,6 +11,7 @@
 
 #include "dataset.h"
 #include "option.h"
+#include "scan.h"
 
 struct lt_bundle;
 struct lt_image;
@@ -127,6 +128,11 @@ typedef struct lt_algorithm {
      */
     lt_status (*score)(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, const int32_t *items, int64_t n,
                        float *margin);
+    /*
+     * The dot products that score's margins are: lt_scan_margins gives the same, bit by bit. Users as for score; out->x
+     * is from lt_alloc. NULL: they are something else.
+     */
+    lt_status (*seek)(lt_env *env, const lt_scorer *scorer, const lt_subject *subject, lt_seek *out);
     /*
      * contribution[0 .. 1 + dense + sparse + 2) to the margin of ONE example: [0] is the baseline, then the input
      * columns, then what was learned about the user and the item themselves beyond any column (embeddings; 0 without).

@@ -32,6 +32,16 @@ static double popular_margin(lt_link link, double share)
     return share;
 }
 
+/* The least and the most of n numbers; 0 for none. */
+static void find_range(const double *v, int64_t n, double range[2])
+{
+    range[0] = range[1] = v == NULL || n == 0 ? 0 : v[0];
+    for (int64_t i = 1; v != NULL && i < n; i++) {
+        range[0] = fmin(range[0], v[i]);
+        range[1] = fmax(range[1], v[i]);
+    }
+}
+
 lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle)
 {
     const lt_popularity *p = &r->popularity;
@@ -51,6 +61,8 @@ lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *b
         r->log_count[i] = p->count[i] > 1 ? log(p->count[i]) : 0;
         r->popular[i] = (float)popular_margin(bundle->model.link, (p->count[i] + 1) / (p->total + p->items));
     }
+    find_range(r->log_count, p->items, r->log_counts);
+    find_range(bundle->trend, p->items, r->trends);
     r->own = (lt_adjustment){
         .popularity = bundle->popularity_exponent, .trend = bundle->trend_exponent, .trends = bundle->trend};
     LT_TRY(lt_adjustment_prepare(env, r, &r->own));
@@ -237,51 +249,14 @@ lt_status lt_arrange(lt_env *env, const lt_recommender *r, const lt_request *q, 
     return LT_OK;
 }
 
-/*
- * Of equal values the more popular item is the better one: best[0..k), what a selection by index left of n candidates,
- * gets those of the candidates tied with its last value, and every run of equal values is put in order.
- */
-static void break_ties(const lt_recommender *r, const int32_t *candidates, const float *value, const uint8_t *excluded,
-                       int64_t n, int32_t *best, const float *best_value, int64_t k)
+int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float *value, int64_t n, int64_t k,
+                int32_t *best, float *best_value)
 {
-    const int32_t *rank = r->popularity.rank;
-    float last = k > 0 ? best_value[k - 1] : 0;
-    int64_t certain = k;
+    lt_top top = {.k = k, .index = best, .value = best_value, .rank = r->popularity.rank, .item = candidates};
 
-    while (certain > 0 && best_value[certain - 1] == last)
-        certain--;
-    for (int64_t i = 0, held = certain; i < n && k > 0; i++) {
-        int64_t at;
-
-        if (value[i] != last || (excluded != NULL && excluded[i]))
-            continue;
-        at = held < k ? held++ : k;
-        while (at > certain && rank[lt_item_at(candidates, best[at - 1])] > rank[lt_item_at(candidates, i)]) {
-            if (at < k)
-                best[at] = best[at - 1];
-            at--;
-        }
-        if (at < k)
-            best[at] = (int32_t)i;
-    }
-    for (int64_t i = 1; i < certain; i++) {
-        int32_t item = best[i];
-        int64_t at = i;
-
-        for (; at > 0 && best_value[at - 1] == best_value[i] &&
-               rank[lt_item_at(candidates, best[at - 1])] > rank[lt_item_at(candidates, item)];
-             at--)
-            best[at] = best[at - 1];
-        best[at] = item;
-    }
-}
-
-int64_t lt_best(const lt_recommender *r, const int32_t *candidates, const float *value, const uint8_t *excluded,
-                int64_t n, int64_t k, int32_t *best, float *best_value)
-{
-    k = lt_top_k(value, excluded, n, k, best, best_value);
-    break_ties(r, candidates, value, excluded, n, best, best_value, k);
-    return k;
+    lt_top_offer_all(&top, value, n);
+    lt_top_sort(&top);
+    return top.n;
 }
 
 lt_adjustment lt_ordering(const lt_request *q, int *first)
@@ -305,37 +280,54 @@ int64_t lt_pool(const lt_request *q, int first, int64_t n)
     return pool < n ? pool : n;
 }
 
+/* Whether the item is among the request's left_out. */
+static bool listed(const lt_request *q, int32_t item)
+{
+    int64_t low = 0, high = q->n_left_out;
+
+    while (low < high) {
+        int64_t middle = (low + high) / 2;
+
+        if (q->left_out[middle] < item)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < q->n_left_out && q->left_out[low] == item;
+}
+
+static bool masked(const lt_recommender *r, const lt_request *q, int32_t item)
+{
+    return (q->excluded != NULL && q->excluded[item]) || (r->bundle->hidden != NULL && r->bundle->hidden[item]);
+}
+
 lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, const float *margin, lt_list *out)
 {
     int first; /* the first stage that looks at the list; popularity before it is a further adjustment */
     lt_adjustment adjust = lt_ordering(q, &first);
     int64_t n = lt_candidates_of(r, q), pool = lt_pool(q, first, n);
-    const uint8_t *hidden = r->bundle->hidden;
     float *ordering, *value, *of_pool;
-    uint8_t *excluded = NULL;
     int32_t *best;
 
     LT_TRY(lt_alloc(env, &ordering, (size_t)n, sizeof *ordering, "the scores"));
     LT_TRY(lt_alloc(env, &value, (size_t)pool, sizeof *value, "the list"));
     LT_TRY(lt_alloc(env, &of_pool, (size_t)pool, sizeof *of_pool, "the list"));
     LT_TRY(lt_alloc(env, &best, (size_t)pool, sizeof *best, "the list"));
-    if (hidden != NULL || (q->excluded != NULL && q->candidates != NULL)) {
-        LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
-        for (int64_t i = 0; i < n; i++) {
-            int32_t item = lt_item_at(q->candidates, i);
+    for (int64_t i = 0; i < n; i++) {
+        int32_t item = lt_item_at(q->candidates, i);
 
-            excluded[i] = (q->excluded != NULL && q->excluded[item]) || (hidden != NULL && hidden[item]);
-        }
+        ordering[i] = masked(r, q, item) || (q->candidates != NULL && listed(q, item))
+                          ? NAN
+                          : lt_adjusted(r, margin[i], item, &adjust);
     }
-    for (int64_t i = 0; i < n; i++)
-        ordering[i] = lt_adjusted(r, margin[i], lt_item_at(q->candidates, i), &adjust);
-    pool = lt_best(r, q->candidates, ordering, excluded != NULL ? excluded : q->excluded, n, pool, best, value);
+    for (int64_t j = 0; q->candidates == NULL && j < q->n_left_out; j++)
+        ordering[q->left_out[j]] = NAN;
+    pool = lt_best(r, q->candidates, ordering, n, pool, best, value);
     for (int64_t i = 0; i < pool; i++) {
         of_pool[i] = margin[best[i]];
         best[i] = lt_item_at(q->candidates, best[i]);
     }
     LT_TRY(lt_arrange(env, r, q, first, best, value, of_pool, pool, out));
-    lt_free(env, excluded);
     lt_free(env, best);
     lt_free(env, of_pool);
     lt_free(env, value);
@@ -343,10 +335,88 @@ lt_status lt_choose(lt_env *env, const lt_recommender *r, const lt_request *q, c
     return LT_OK;
 }
 
+/* ---- dot products ---- */
+
+/* What orders the catalogue in a search, as lt_scan_order wants it. */
+typedef struct searched {
+    const lt_recommender *r;
+    const lt_request *q;
+    lt_adjustment adjust;
+    double most; /* no item's effect is above */
+} searched;
+
+static float value_of(const void *context, float margin, int32_t item)
+{
+    const searched *s = context;
+
+    return lt_adjusted(s->r, margin, item, &s->adjust);
+}
+
+/* lt_adjusted turned around, for the item that gains most; what it rounds is allowed for. */
+static double least_margin(const void *context, float value)
+{
+    const searched *s = context;
+
+    if (s->r->bundle->model.link != LT_LINK_IDENTITY)
+        return value - s->most - 1e-6 * (fabs(value) + fabs(s->most)) - 1e-40;
+    if (value <= 0)
+        return (value * (1 + 1e-6) - 1e-44) * s->most;
+    return value < 1e-30 ? 0 : value * (1 - 1e-6) / s->most;
+}
+
+static bool left_out(const void *context, int32_t item)
+{
+    const searched *s = context;
+
+    return masked(s->r, s->q, item) || listed(s->q, item);
+}
+
+/* The least number that no item's effect is above, and a little more. */
+static double most_effect(const lt_recommender *r, const lt_adjustment *a)
+{
+    double most = fmax(-a->popularity * r->log_counts[0], -a->popularity * r->log_counts[1]) +
+                  fmax(a->trend * r->trends[0], a->trend * r->trends[1]);
+
+    most += 1e-9 * (1 + fabs(most));
+    return r->bundle->model.link == LT_LINK_IDENTITY ? exp(most) : most;
+}
+
+/* lt_recommend over the whole catalogue, where margins are dot products: most of them are not even computed. */
+static lt_status search(lt_env *env, const lt_recommender *r, const lt_request *q, lt_list *out)
+{
+    int first;
+    searched s = {.r = r, .q = q, .adjust = lt_ordering(q, &first)};
+    lt_scan_order order = {.left_out = left_out, .context = &s};
+    lt_top top = {.k = lt_pool(q, first, r->bundle->items.n), .rank = r->popularity.rank};
+    float *margin;
+    lt_seek seek;
+
+    if (s.adjust.popularity != 0 || s.adjust.trend != 0) {
+        s.most = most_effect(r, &s.adjust);
+        order.value = value_of;
+        order.least_margin = least_margin;
+    }
+    LT_TRY(lt_alloc(env, &margin, (size_t)top.k, sizeof *margin, "the list"));
+    LT_TRY(lt_alloc(env, &top.value, (size_t)top.k, sizeof *top.value, "the list"));
+    LT_TRY(lt_alloc(env, &top.index, (size_t)top.k, sizeof *top.index, "the list"));
+    LT_TRY(r->bundle->model.algorithm->seek(env, &r->scorer, &q->subject, &seek));
+    LT_TRY(lt_scan_best(env, &seek, &order, &top, NULL));
+    lt_top_sort(&top);
+    LT_TRY(lt_scan_margins(env, &seek, top.index, top.n, margin));
+    LT_TRY(lt_arrange(env, r, q, first, top.index, top.value, margin, top.n, out));
+    lt_free(env, seek.x);
+    lt_free(env, top.index);
+    lt_free(env, top.value);
+    lt_free(env, margin);
+    return LT_OK;
+}
+
 lt_status lt_recommend(lt_env *env, const lt_recommender *r, const lt_request *q, lt_list *out)
 {
     float *margin;
 
+    if (q->candidates == NULL && !q->popularity_only && r->bundle->model.algorithm->seek != NULL)
+        return search(env, r, q, out);
     LT_TRY(lt_alloc(env, &margin, (size_t)lt_candidates_of(r, q), sizeof *margin, "the scores"));
     LT_TRY(lt_score_candidates(env, r, q, margin));
     LT_TRY(lt_choose(env, r, q, margin, out));

@@ -28,6 +28,8 @@ typedef struct lt_recommender {
     double *log_count; /* I: ln(max(interactions, 1)) */
     float *popular;    /* I: the margin for somebody of whom nothing is known */
     lt_adjustment own; /* at the model's own exponents */
+    /* least and most of the items' log_count and trend */
+    double log_counts[2], trends[2];
 } lt_recommender;
 
 lt_status lt_recommender_init(lt_env *env, lt_recommender *r, const lt_bundle *bundle);
@@ -41,6 +43,8 @@ typedef struct lt_request {
     lt_subject subject;
     bool popularity_only;      /* nothing is known of the user: rank by popularity */
     const uint8_t *excluded;   /* I; NULL: none */
+    const int32_t *left_out;   /* items left out besides, ascending */
+    int64_t n_left_out;
     const int32_t *candidates; /* NULL: the whole catalogue */
     int64_t n_candidates;
     int64_t k;

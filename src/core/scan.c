@@ -183,7 +183,7 @@ lt_status lt_scan_compress(lt_env *env, lt_scan *scan)
 /* A search going on. */
 typedef struct search {
     const lt_seek *seek;
-    const lt_order *order;
+    const lt_scan_order *order;
     lt_top *top;
     float least;       /* items whose margin is below are not among the best */
     double allowance;  /* of the compressed scan: what a bound lacks for the margin */
@@ -321,10 +321,10 @@ static lt_status scan_compressed(lt_env *env, search *s, const lt_scan_query *q,
     return LT_OK;
 }
 
-lt_status lt_scan_best(lt_env *env, const lt_seek *seek, const lt_order *order, lt_top *top, int64_t *computed)
+lt_status lt_scan_best(lt_env *env, const lt_seek *seek, const lt_scan_order *order, lt_top *top, int64_t *computed)
 {
     const lt_scan *scan = seek->scan;
-    const lt_order by_margin = {0};
+    const lt_scan_order by_margin = {0};
     search s = {.seek = seek, .order = order == NULL ? &by_margin : order, .top = top};
     lt_scan_query q = {0};
     int64_t blocks = 0;

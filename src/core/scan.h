@@ -16,7 +16,8 @@
 
 #include "topk.h"
 
-#define LT_SCAN_BLOCK 16 /* items that are read at once */
+#define LT_SCAN_BLOCK 16   /* items that are read at once */
+#define LT_SCAN_WORTH 8192 /* items from which on a copy pays for itself */
 
 /* Vectors to search in: the caller sets what stands before `code`. */
 typedef struct lt_scan {
@@ -41,10 +42,10 @@ lt_status lt_scan_compress(lt_env *env, lt_scan *scan);
 /* x . y in the order of scans. */
 float lt_dot(const float *x, const float *y, int32_t k);
 
-/* Somebody's margins: base and x (k numbers, any). */
+/* Somebody's margins: base and x (k, any numbers). */
 typedef struct lt_seek {
     const lt_scan *scan;
-    const float *x;
+    float *x;
     double base;
 } lt_seek;
 
@@ -52,20 +53,20 @@ typedef struct lt_seek {
 lt_status lt_scan_margins(lt_env *env, const lt_seek *seek, const int32_t *items, int64_t n, float *margin);
 
 /* What orders items, from their margins, and which are left out. Each may be NULL: the margin itself, none. */
-typedef struct lt_order {
+typedef struct lt_scan_order {
     /* An item's value, which never falls where the margin rises; NaN leaves it out. */
     float (*value)(const void *context, float margin, int32_t item);
     /* A margin that no item with at least this value is below; goes with `value`. */
     double (*least_margin)(const void *context, float value);
     bool (*left_out)(const void *context, int32_t item);
     const void *context;
-} lt_order;
+} lt_scan_order;
 
 /*
  * Offers top the items that may be among its best, by the order's values; those left out and NaN are not among them.
  * What top holds afterwards does not depend on whether there is a copy. computed, if not NULL: how many margins were
  * computed in full. Polls.
  */
-lt_status lt_scan_best(lt_env *env, const lt_seek *seek, const lt_order *order, lt_top *top, int64_t *computed);
+lt_status lt_scan_best(lt_env *env, const lt_seek *seek, const lt_scan_order *order, lt_top *top, int64_t *computed);
 
 #endif

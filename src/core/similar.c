@@ -3,6 +3,7 @@
  */
 #include "lists.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -57,13 +58,11 @@ lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t
     const lt_table *features = &r->bundle->item;
     int64_t n = r->bundle->items.n;
     float *score, *value;
-    uint8_t *excluded;
     char names[256];
 
     k = k < n ? k : n;
     LT_TRY(lt_alloc(env, &score, (size_t)n, sizeof *score, "the items' similarity"));
     LT_TRY(lt_alloc(env, &value, (size_t)k, sizeof *value, "the list"));
-    LT_TRY(lt_alloc(env, &excluded, (size_t)n, 1, "the exclusions"));
     LT_TRY(lt_alloc(env, &out->item, (size_t)k, sizeof *out->item, "the list"));
     LT_TRY(lt_alloc(env, &out->score, (size_t)k, sizeof *out->score, "the list"));
     if (algorithm->similar != NULL) {
@@ -76,13 +75,13 @@ lt_status lt_similar(lt_env *env, const lt_recommender *r, int32_t item, int64_t
         return lt_fail_hint(env, "These do: %s. With item_features every algorithm compares items by them.", names);
     }
     for (int64_t i = 0; i < n && r->bundle->hidden != NULL; i++)
-        excluded[i] = r->bundle->hidden[i];
-    excluded[item] = 1;
-    out->n = lt_best(r, NULL, score, excluded, n, k, out->item, value);
+        if (r->bundle->hidden[i])
+            score[i] = NAN;
+    score[item] = NAN;
+    out->n = lt_best(r, NULL, score, n, k, out->item, value);
     for (int64_t i = 0; i < out->n; i++)
         out->score[i] = value[i];
     out->base = out->score;
-    lt_free(env, excluded);
     lt_free(env, value);
     lt_free(env, score);
     return LT_OK;

@@ -154,7 +154,7 @@ static bool one_case(lt_env *env, lt_random *rng, int items_shape, int user_shap
     lt_scan scan = {.items = n, .k = k, .item = item};
     lt_seek seek = {.scan = &scan, .x = x, .base = lt_random_below(rng, 2) == 0 ? 0 : lt_random_normal(rng)};
     ordered o = {.multiplied = order_kind == 1, .most = -INFINITY, .out = out_kind == 0 ? NULL : out};
-    lt_order order = {.value = value, .least_margin = least_margin, .left_out = left_out, .context = &o};
+    lt_scan_order order = {.value = value, .least_margin = least_margin, .left_out = left_out, .context = &o};
 
     if (lt_random_below(rng, 2) == 0) {
         fill(rng, lt_random_below(rng, 4) == 0 ? WHOLE : PLAIN, bias, n, 1);
@@ -278,7 +278,7 @@ static void test_bounds(lt_env *env)
         lt_scan scan = {.items = N, .k = k, .item = item, .bias = c % 3 ? bias : NULL};
         lt_seek seek = {.scan = &scan, .x = x, .base = c % 2 ? size * lt_random_normal(&rng) : 0};
         watched w = {.item = -1, .nearest = INFINITY, .rounding = rounding}, *pointer = &w;
-        lt_order order = {.value = watch, .least_margin = any_margin, .context = &pointer};
+        lt_scan_order order = {.value = watch, .least_margin = any_margin, .context = &pointer};
         lt_top top = {.k = N + 1, .index = index, .value = best};
         lt_scope scope;
 
