@@ -1,6 +1,7 @@
 /*
  * test_recommend.c: lists against a full sort, and by hand.
  */
+#include "lists.h"
 #include "recommend_data.h"
 #include "sort.h"
 
@@ -183,6 +184,111 @@ static void test_lists(void)
     }
 }
 
+/* ---- models whose margins are dot products ---- */
+
+extern const lt_algorithm lt_als, lt_bpr;
+
+static bool same_list(const lt_list *a, const lt_list *b)
+{
+    size_t n = (size_t)a->n;
+
+    return a->n == b->n && memcmp(a->item, b->item, n * sizeof *a->item) == 0 &&
+           memcmp(a->score, b->score, n * sizeof *a->score) == 0 && memcmp(a->base, b->base, n * sizeof *a->base) == 0;
+}
+
+/* Lists from a search are those from all margins, bit by bit. */
+static void search_cases(lt_env *env, trained *t, const char *name)
+{
+    static const char *const methods[] = {"none", "popularity", "xquad", "random"};
+    static const double exponents[] = {0, 0.15, 0.8};
+    int32_t items = t->bundle.items.n, history[60], lists = 0, right = 0, full = 0;
+    uint8_t *some, *hidden;
+    float *margin;
+
+    lt_alloc(env, &some, (size_t)items, 1, "test");
+    lt_alloc(env, &hidden, (size_t)items, 1, "test");
+    lt_alloc(env, &margin, (size_t)items, sizeof *margin, "test");
+    for (int32_t i = 0; i < items; i += 3)
+        some[i] = hidden[i / 2] = 1;
+    for (int i = 0; i < 60; i++)
+        history[i] = 11 * i;
+    for (int c = 0; c < 4 * 3 * 3 * 2 * 3 * 2; c++) {
+        int shape = c / 12 % 3, user = c / 72 % 3;
+        lt_rerank_stage stage = {.method = lt_reranker_find(methods[c % 4]), .strength = 0.4};
+        lt_request q = {.subject = {.user = user < 2 ? 3 * user : -1, .n_history = user == 0 ? 0 : 60},
+                        .k = shape == 0   ? 10
+                             : shape == 1 ? 1
+                                          : items + 5,
+                        .adjust = lt_adjustment_with(&t->r, exponents[c / 4 % 3]),
+                        .stages = &stage,
+                        .n_stages = 1,
+                        .excluded = c / 36 % 2 ? some : NULL,
+                        .seed = 4};
+        lt_scope scope;
+        lt_list one, other;
+
+        q.subject.history = history;
+        q.adjust.trend = c / 216 % 2;
+        if (c / 36 % 2 == 0) {
+            q.left_out = history;
+            q.n_left_out = 60;
+        }
+        t->bundle.hidden = c % 5 == 0 ? hidden : NULL;
+        lt_scope_open(env, &scope);
+        if (lt_recommend(&scope.env, &t->r, &q, &one) == LT_OK &&
+            lt_score_candidates(&scope.env, &t->r, &q, margin) == LT_OK &&
+            lt_choose(&scope.env, &t->r, &q, margin, &other) == LT_OK) {
+            right += same_list(&one, &other);
+            full += one.n > 0;
+        }
+        for (int64_t i = 0; i < one.n; i++)
+            if ((q.excluded != NULL && some[one.item[i]]) || has(q.left_out, q.n_left_out, one.item[i]) ||
+                (t->bundle.hidden != NULL && hidden[one.item[i]]))
+                right = -1000;
+        lt_scope_close(&scope);
+        lists++;
+    }
+    ok(right == lists && full == lists, "%s, %d items: %d lists of %d are the same both ways", name, items, right,
+       lists);
+}
+
+static void test_search(void)
+{
+    static const struct {
+        const char *name;
+        const lt_algorithm *algorithm;
+        int items;
+        double high;
+        const char *options[10];
+    } cases[] = {
+        {"als", &lt_als, 700, 0, {"epochs", "2", "factors", "8"}},
+        {"als", &lt_als, 9000, 0, {"epochs", "2", "factors", "8", "popularity_exponent", "0.15"}},
+        {"als of ratings", &lt_als, 9000, 5, {"epochs", "2", "factors", "8"}},
+        {"bpr", &lt_bpr, 9000, 0, {"epochs", "2", "factors", "6", "popularity_exponent", "0.15"}},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        enum { EVENTS = 30000 };
+        lt_env *env = test_env();
+        lt_random r;
+        event *v;
+
+        lt_random_seed(&r, 6);
+        lt_alloc(env, &v, EVENTS, sizeof *v, "test");
+        for (int j = 0; j < EVENTS; j++) {
+            int item = j < cases[i].items ? j : (int)(cases[i].items * pow(lt_random_uniform(&r), 3));
+
+            v[j] = (event){.user = (int)lt_random_below(&r, 100), .item = item, .time = 86400.0 * (j % 300)};
+            v[j].label = floor(cases[i].high * lt_random_uniform(&r));
+        }
+        search_cases(env,
+                     train_on(env, cases[i].algorithm, PAIRS | TIME | (cases[i].high > 0 ? LABEL : 0), v, EVENTS,
+                              cases[i].options),
+                     cases[i].name);
+        test_env_drop(env);
+    }
+}
+
 /* Expected counts that only doubles can hold are still told apart. */
 static void test_large_counts(void)
 {
@@ -288,6 +394,7 @@ static void test_trend(void)
 int main(void)
 {
     test_lists();
+    test_search();
     test_large_counts();
     test_figures();
     test_trend();
