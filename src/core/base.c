@@ -11,6 +11,7 @@
 
 /* The header takes one alignment unit, so that what follows it is aligned for AVX-512 and a cache line. */
 #define LT_ALIGN 64
+#define FAST (1 << 20) /* bytes up to which memory doubles when it grows */
 
 typedef struct lt_header {
     void *base;  /* what the allocator gave */
@@ -54,30 +55,71 @@ lt_status lt_fail_hint(lt_env *env, const char *format, ...)
     return env->error.status;
 }
 
+/* count * size in *bytes, when as much may be taken on top of what is in use. */
+static lt_status check_budget(lt_env *env, size_t count, size_t size, size_t given_back, const char *what,
+                              size_t *bytes)
+{
+    size_t used = env->used - given_back;
+
+    if (__builtin_mul_overflow(count, size, bytes) || *bytes > SIZE_MAX - 2 * LT_ALIGN)
+        return lt_fail(env, LT_NO_MEMORY, "%s would take more memory than can be addressed", what);
+    if (env->budget != 0 && (*bytes > env->budget || used > env->budget - *bytes)) {
+        lt_fail(env, LT_NO_MEMORY, "not enough memory for %s", what);
+        return lt_fail_detail(env, "%zu kB are needed on top of %zu kB in use; the limit is %zu kB.", *bytes / 1024 + 1,
+                              used / 1024, env->budget / 1024);
+    }
+    return LT_OK;
+}
+
+static lt_status no_memory(lt_env *env, size_t bytes, const char *what)
+{
+    lt_fail(env, LT_NO_MEMORY, "out of memory for %s", what);
+    return lt_fail_detail(env, "%zu kB were asked for, with %zu kB in use.", bytes / 1024 + 1, env->used / 1024);
+}
+
+static char *aligned(char *base)
+{
+    return (char *)(((uintptr_t)base + 2 * LT_ALIGN - 1) & ~(uintptr_t)(LT_ALIGN - 1));
+}
+
 lt_status lt_alloc(lt_env *env, void *out, size_t count, size_t size, const char *what)
 {
     size_t bytes;
     char *base, *pointer;
 
     *(void **)out = NULL;
-    if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX - 2 * LT_ALIGN)
-        return lt_fail(env, LT_NO_MEMORY, "%s would take more memory than can be addressed", what);
-    if (env->budget != 0 && (bytes > env->budget || env->used > env->budget - bytes)) {
-        lt_fail(env, LT_NO_MEMORY, "not enough memory for %s", what);
-        return lt_fail_detail(env, "%zu kB are needed on top of %zu kB in use; the limit is %zu kB.", bytes / 1024 + 1,
-                              env->used / 1024, env->budget / 1024);
-    }
+    LT_TRY(check_budget(env, count, size, 0, what, &bytes));
     base = env->alloc(env->context, bytes + 2 * LT_ALIGN);
-    if (base == NULL) {
-        lt_fail(env, LT_NO_MEMORY, "out of memory for %s", what);
-        return lt_fail_detail(env, "%zu kB were asked for, with %zu kB in use.", bytes / 1024 + 1, env->used / 1024);
-    }
-    pointer = (char *)(((uintptr_t)base + 2 * LT_ALIGN - 1) & ~(uintptr_t)(LT_ALIGN - 1));
+    if (base == NULL)
+        return no_memory(env, bytes, what);
+    pointer = aligned(base);
     header_of(pointer)->base = base;
     header_of(pointer)->size = bytes;
     memset(pointer, 0, bytes);
     env->used += bytes;
     *(void **)out = pointer;
+    return LT_OK;
+}
+
+/* The same memory with another size: large blocks are mapped elsewhere, not copied. */
+static lt_status resize(lt_env *env, char **pointer, size_t count, size_t size, const char *what)
+{
+    size_t before = header_of(*pointer)->size, at = (size_t)(*pointer - (char *)header_of(*pointer)->base), bytes;
+    char *base, *moved;
+
+    LT_TRY(check_budget(env, count, size, before, what, &bytes));
+    base = env->resize(env->context, header_of(*pointer)->base, bytes + 2 * LT_ALIGN);
+    if (base == NULL)
+        return no_memory(env, bytes, what);
+    moved = aligned(base);
+    if (moved != base + at)
+        memmove(moved, base + at, before < bytes ? before : bytes);
+    header_of(moved)->base = base;
+    header_of(moved)->size = bytes;
+    if (bytes > before)
+        memset(moved + before, 0, bytes - before);
+    env->used = env->used - before + bytes;
+    *pointer = moved;
     return LT_OK;
 }
 
@@ -89,8 +131,16 @@ lt_status lt_grow(lt_env *env, void *out, size_t *capacity, size_t need, size_t 
 
     if (old != NULL && need <= *capacity)
         return LT_OK;
+    /* What is large and need not be copied to grow takes less in advance. */
     while (wanted < need)
-        wanted = wanted > SIZE_MAX / 2 ? need : wanted * 2;
+        wanted = wanted > SIZE_MAX / 2                               ? need
+                 : env->resize != NULL && wanted > FAST / size ? wanted + wanted / 2
+                                                                    : wanted * 2;
+    if (old != NULL && env->resize != NULL) {
+        LT_TRY(resize(env, (char **)out, wanted, size, what));
+        *capacity = wanted;
+        return LT_OK;
+    }
     LT_TRY(lt_alloc(env, &grown, wanted, size, what));
     if (old != NULL) {
         memcpy(grown, old, *capacity * size);

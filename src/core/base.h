@@ -47,6 +47,9 @@ typedef struct lt_epoch {
 typedef struct lt_env {
     void *(*alloc)(void *context, size_t bytes); /* 16-byte aligned; NULL when there is none */
     void (*release)(void *context, void *pointer);
+    /* What alloc gave, with another size: the contents move along, where need be. NULL result: there is none; the old
+     * memory stays.  May be NULL. */
+    void *(*resize)(void *context, void *pointer, size_t bytes);
     /* Cheap; polled at least every few milliseconds of work. It may also not return at all (the server throws). */
     bool (*cancelled)(void *context);
     bool (*pending)(void *context); /* whether `cancelled` has something to see to; always returns; may be NULL */
@@ -71,7 +74,7 @@ lt_status lt_fail_hint(lt_env *env, const char *format, ...) __attribute__((form
  * on LT_OK (count 0 gives a pointer that may be freed).
  */
 lt_status lt_alloc(lt_env *env, void *out, size_t count, size_t size, const char *what);
-/* Grows *out (from lt_alloc, or NULL) to hold `need` elements, doubling *capacity; new memory is zeroed. */
+/* Grows *out (from lt_alloc, or NULL) to hold `need` elements, *capacity by at least a half; new memory is zeroed. */
 lt_status lt_grow(lt_env *env, void *out, size_t *capacity, size_t need, size_t size, const char *what);
 void lt_free(lt_env *env, void *pointer); /* NULL is fine */
 

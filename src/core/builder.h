@@ -18,13 +18,14 @@ typedef struct lt_builder {
     bool pairs; /* the bundle has users and items */
     uint64_t seed;
     int64_t n;
-    int32_t *user, *item;
-    float *label, *weight, *lot; /* lot: a number in [0, 1) that decides a random split */
+    int32_t *user, *item; /* those of the last rows follow at lt_builder_flush */
+    float *label, *weight;
     double *time;
     int64_t own;     /* rows of the source itself: those behind them are of another one; -1 while it is read */
     bool counted;    /* weights are 1 for the source's own rows */
     uint8_t *domain; /* n: rows, or combined rows, of the other source alone; NULL: none */
-    size_t cap_user, cap_item, cap_label, cap_weight, cap_time, cap_lot;
+    size_t cap_user, cap_item, cap_label, cap_weight, cap_time;
+    lt_keys *user_keys, *item_keys;             /* of rows whose ids have not been looked up yet */
     lt_table_builder rows;                      /* frozen: encoded row features */
     lt_dictionary unknown_users, unknown_items; /* frozen */
 } lt_builder;
@@ -39,6 +40,8 @@ typedef struct lt_row {
 lt_status lt_builder_init(lt_env *env, lt_builder *b, lt_bundle *bundle, bool frozen, const lt_options *options);
 /* Takes the row whose features were just ended in bundle->row_encoder (lt_encoder_end_row has been called). */
 lt_status lt_builder_add(lt_env *env, lt_builder *b, const lt_row *row);
+/* After the last row of a source, before anybody else looks into the dictionaries or adds to them. */
+lt_status lt_builder_flush(lt_env *env, lt_builder *b);
 
 /*
  * Fitting only: rows from here on are of another source, and only ever trained on. Those the split would hold out are

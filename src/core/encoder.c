@@ -223,6 +223,17 @@ lt_status lt_encode_time(lt_env *env, lt_encoder *e, int feature, double unix_se
     return LT_OK;
 }
 
+bool lt_encoder_is_number(const lt_encoder *e, int feature)
+{
+    return !lt_kind_has_tokens(e->feature[feature].kind) && e->feature[feature].kind != LT_VECTOR;
+}
+
+double *lt_encoder_numbers(lt_encoder *e, int feature)
+{
+    assert(!e->frozen && lt_encoder_is_number(e, feature));
+    return e->raw->x + e->feature[feature].dense_first;
+}
+
 /* While fitting, tokens and texts are numbers in their feature's dictionary. */
 static lt_status keep_token(lt_env *env, lt_encoder *e, int feature, const void *key, int64_t length)
 {
@@ -364,7 +375,8 @@ lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e)
     int64_t n;
 
     if (!e->frozen) {
-        LT_TRY(keep_row(env, e->raw));
+        if (e->n_features > 0)
+            LT_TRY(keep_row(env, e->raw));
         e->n++;
         return LT_OK;
     }

@@ -103,6 +103,14 @@ lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e);
 void lt_encoder_drop_row(lt_encoder *e);
 
 /*
+ * While fitting, numbers may also be put in place: those of features side by side stand side by side from
+ * lt_encoder_numbers on, between begin and end of a row, until a vector is encoded.  NaN is NULL; infinities are the
+ * caller's to refuse.
+ */
+bool lt_encoder_is_number(const lt_encoder *e, int feature); /* one raw number: NUMBER, BOOLEAN, TIMESTAMP, DATE */
+double *lt_encoder_numbers(lt_encoder *e, int feature);
+
+/*
  * Fits means, scales and dictionaries and encodes the raw rows into *out. place == NULL: row j of the input becomes
  * row j, and n_out is e->n whatever was passed. Else place[j] is row j's place in 0..n_out-1 or -1 to leave it out
  * (from the fit as well); places without a row are encoded as all NULL, and count as NULLs seen.  No two rows share a

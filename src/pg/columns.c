@@ -119,40 +119,101 @@ void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt_kind k
     }
 }
 
-bool ltpg_number(Datum value, Oid type, double *out)
+ltpg_plain ltpg_plain_of(Oid type)
 {
-    switch (type) {
+    switch (getBaseType(type)) {
     case BOOLOID:
-        *out = DatumGetBool(value);
-        return true;
+        return LTPG_PLAIN_BOOL;
     case INT2OID:
-        *out = DatumGetInt16(value);
-        return true;
+        return LTPG_PLAIN_INT2;
     case INT4OID:
-        *out = DatumGetInt32(value);
-        return true;
+        return LTPG_PLAIN_INT4;
     case INT8OID:
-        *out = (double)DatumGetInt64(value);
-        return true;
+        return LTPG_PLAIN_INT8;
     case FLOAT4OID:
-        *out = DatumGetFloat4(value);
-        return isfinite(*out);
+        return LTPG_PLAIN_FLOAT4;
     case FLOAT8OID:
-        *out = DatumGetFloat8(value);
-        return isfinite(*out);
-    case NUMERICOID:
-        *out = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
-        return isfinite(*out);
+        return LTPG_PLAIN_FLOAT8;
     case DATEOID:
-        *out = (double)DatumGetDateADT(value) * SECS_PER_DAY + UNIX_TO_POSTGRES_SECONDS;
-        return !DATE_NOT_FINITE(DatumGetDateADT(value));
+        return LTPG_PLAIN_DATE;
     case TIMESTAMPOID:
     case TIMESTAMPTZOID:
-        *out = (double)DatumGetTimestamp(value) / USECS_PER_SEC + UNIX_TO_POSTGRES_SECONDS;
-        return !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value));
+        return LTPG_PLAIN_TIMESTAMP;
     default:
-        elog(ERROR, "type %u is not a number", type);
+        return LTPG_PLAIN_NONE;
     }
+}
+
+/* Integers and booleans are finite. */
+#define PLAIN_INTEGERS(get)                                                                                            \
+    for (int i = 0; i < count; i++)                                                                                    \
+    out[i] = is_null[i] ? NAN : (double)get(value[i])
+
+#define PLAIN_NUMBERS(get, finite)                                                                                     \
+    for (int i = 0; i < count; i++) {                                                                                  \
+        if (is_null[i])                                                                                                \
+            out[i] = NAN;                                                                                              \
+        else {                                                                                                         \
+            out[i] = get(value[i]);                                                                                    \
+            valid &= finite;                                                                                           \
+        }                                                                                                              \
+    }
+
+static inline double date_seconds(Datum value)
+{
+    return (double)DatumGetDateADT(value) * SECS_PER_DAY + UNIX_TO_POSTGRES_SECONDS;
+}
+
+static inline double timestamp_seconds(Datum value)
+{
+    return (double)DatumGetTimestamp(value) / USECS_PER_SEC + UNIX_TO_POSTGRES_SECONDS;
+}
+
+bool ltpg_plain_numbers(ltpg_plain plain, const Datum *value, const bool *is_null, int count, double *out)
+{
+    bool valid = true;
+
+    switch (plain) {
+    case LTPG_PLAIN_NONE:
+        return false;
+    case LTPG_PLAIN_BOOL:
+        PLAIN_INTEGERS(DatumGetBool);
+        break;
+    case LTPG_PLAIN_INT2:
+        PLAIN_INTEGERS(DatumGetInt16);
+        break;
+    case LTPG_PLAIN_INT4:
+        PLAIN_INTEGERS(DatumGetInt32);
+        break;
+    case LTPG_PLAIN_INT8:
+        PLAIN_INTEGERS(DatumGetInt64);
+        break;
+    case LTPG_PLAIN_FLOAT4:
+        PLAIN_NUMBERS(DatumGetFloat4, isfinite(out[i]));
+        break;
+    case LTPG_PLAIN_FLOAT8:
+        PLAIN_NUMBERS(DatumGetFloat8, isfinite(out[i]));
+        break;
+    case LTPG_PLAIN_DATE:
+        PLAIN_NUMBERS(date_seconds, !DATE_NOT_FINITE(DatumGetDateADT(value[i])));
+        break;
+    case LTPG_PLAIN_TIMESTAMP:
+        PLAIN_NUMBERS(timestamp_seconds, !TIMESTAMP_NOT_FINITE(DatumGetTimestamp(value[i])));
+        break;
+    }
+    return valid;
+}
+
+bool ltpg_number(Datum value, Oid type, double *out)
+{
+    ltpg_plain plain = ltpg_plain_of(type);
+
+    if (plain != LTPG_PLAIN_NONE)
+        return ltpg_plain_numbers(plain, &value, &(bool){false}, 1, out);
+    if (type != NUMERICOID)
+        elog(ERROR, "type %u is not a number", type);
+    *out = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow, value));
+    return isfinite(*out);
 }
 
 /* The bytes of a text-like or other value, as its output function writes it. */

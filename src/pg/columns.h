@@ -10,6 +10,20 @@
 #include "encoder.h"
 #include "executor/tuptable.h"
 
+/* Types whose numbers are in the datum itself, or next to it: they are read in place, many rows by one decision. */
+typedef enum ltpg_plain {
+    LTPG_PLAIN_NONE,
+    LTPG_PLAIN_BOOL,
+    LTPG_PLAIN_INT2,
+    LTPG_PLAIN_INT4,
+    LTPG_PLAIN_INT8,
+    LTPG_PLAIN_FLOAT4,
+    LTPG_PLAIN_FLOAT8,
+    LTPG_PLAIN_DATE,
+    LTPG_PLAIN_TIMESTAMP,
+} ltpg_plain;
+extern ltpg_plain ltpg_plain_of(Oid type);
+
 /* One column that feeds a feature. */
 typedef struct ltpg_column {
     const char *name;
@@ -38,6 +52,9 @@ extern void ltpg_column_init(ltpg_column *column, const char *name, Oid type, lt
 /* Gives one value to the encoder's row being built. False when it holds NaN or an infinity; the value is then dropped.
  */
 extern bool ltpg_column_encode(lt_env *env, lt_encoder *encoder, ltpg_column *column, Datum value, bool is_null);
+
+/* As ltpg_number for each of count values; a NULL is NaN. False: some are NaN or infinite without being NULL. */
+extern bool ltpg_plain_numbers(ltpg_plain plain, const Datum *value, const bool *is_null, int count, double *out);
 
 /* A number of any numeric type or boolean; timestamps and dates as unix seconds. False when it is NaN or infinite. */
 extern bool ltpg_number(Datum value, Oid type, double *out);

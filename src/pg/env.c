@@ -24,6 +24,11 @@ static void *env_alloc(void *context, size_t bytes)
     return MemoryContextAllocExtended(((env_context *)context)->memory, bytes, MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM);
 }
 
+static void *env_resize(void *context, void *pointer, size_t bytes)
+{
+    return repalloc_huge(pointer, bytes);
+}
+
 static void env_release(void *context, void *pointer)
 {
     pfree(pointer);
@@ -60,6 +65,7 @@ lt_env *ltpg_env(MemoryContext context, int budget_kb)
 
     env->alloc = env_alloc;
     env->release = env_release;
+    env->resize = env_resize;
     env->cancelled = env_cancelled;
     env->pending = env_pending;
     env->seconds = env_seconds;

@@ -90,6 +90,29 @@ static void number_columns(ltpg_features *features, int first)
     features->select = select.data;
 }
 
+/* Columns of a fitting encoder that are read as runs of numbers, and the others. */
+static void find_runs(ltpg_features *features, const lt_encoder *encoder)
+{
+    ltpg_features_run *run = NULL;
+
+    features->run = palloc(Max(features->n, 1) * sizeof *features->run);
+    features->other = palloc(Max(features->n, 1) * sizeof *features->other);
+    for (int i = 0; i < features->n; i++) {
+        const ltpg_column *c = &features->column[i];
+        ltpg_plain plain = lt_encoder_is_number(encoder, c->feature) ? ltpg_plain_of(c->type) : LTPG_PLAIN_NONE;
+
+        if (plain == LTPG_PLAIN_NONE) {
+            features->other[features->n_others++] = i;
+            run = NULL;
+        } else if (run != NULL && run->plain == plain) {
+            run->count++;
+        } else {
+            run = &features->run[features->n_runs++];
+            *run = (ltpg_features_run){plain, i, 1};
+        }
+    }
+}
+
 ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *options, const char *const *taken,
                                    int n_taken, lt_encoder *encoder, int first)
 {
@@ -109,6 +132,7 @@ ltpg_features ltpg_features_choose(lt_env *env, Oid relation, const lt_options *
     }
     table_close(r, AccessShareLock);
     number_columns(&features, first);
+    find_runs(&features, encoder);
     return features;
 }
 
@@ -172,13 +196,37 @@ ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int fi
     return features;
 }
 
+/* The row's numbers into the encoder's row at hand. False, and counted by column, where some are NaN or infinite. */
+static bool encode_run(const ltpg_features *features, const ltpg_features_run *run, lt_encoder *encoder,
+                       TupleTableSlot *slot)
+{
+    ltpg_column *column = &features->column[run->first];
+    const Datum *value = slot->tts_values + column->attnum - 1;
+    const bool *is_null = slot->tts_isnull + column->attnum - 1;
+    double *out = lt_encoder_numbers(encoder, column->feature);
+
+    if (ltpg_plain_numbers(run->plain, value, is_null, run->count, out))
+        return true;
+    for (int i = 0; i < run->count; i++)
+        column[i].invalid += !is_null[i] && !ltpg_plain_numbers(run->plain, value + i, is_null + i, 1, out + i);
+    return false;
+}
+
 bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encoder *encoder, TupleTableSlot *slot)
 {
-    bool valid = true;
+    bool valid = true, fitting = !encoder->frozen;
+    int others;
 
+    if (features->n == 0 && fitting) {
+        LTPG(env, lt_encoder_end_row(env, encoder));
+        return true;
+    }
     LTPG(env, lt_encoder_begin_row(env, encoder));
-    for (int i = 0; i < features->n; i++) {
-        ltpg_column *column = &features->column[i];
+    for (int i = 0; fitting && i < features->n_runs; i++)
+        valid &= encode_run(features, &features->run[i], encoder, slot);
+    others = fitting ? features->n_others : features->n;
+    for (int i = 0; i < others; i++) {
+        ltpg_column *column = &features->column[fitting ? features->other[i] : i];
         int at = column->attnum - 1;
 
         valid &= ltpg_column_encode(env, encoder, column, slot->tts_values[at], slot->tts_isnull[at]);

@@ -4,7 +4,6 @@
 #include "ids.h"
 
 #include "catalog/pg_type.h"
-#include "port/pg_bswap.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/uuid.h"
@@ -59,15 +58,6 @@ static char *text_of(Datum value, Oid type)
     return OidOutputFunctionCall(output, value);
 }
 
-static void integer_key(ltpg_key *key, int64 value)
-{
-    uint64 sortable = pg_hton64((uint64)value ^ SIGN_BIT);
-
-    memcpy(key->small, &sortable, sizeof sortable);
-    key->bytes = key->small;
-    key->length = sizeof sortable;
-}
-
 void ltpg_key_make(ltpg_key *key, Datum value, Oid type, lt_id_kind kind)
 {
     lt_id_kind given = ltpg_id_kind(type);
@@ -77,9 +67,9 @@ void ltpg_key_make(ltpg_key *key, Datum value, Oid type, lt_id_kind kind)
                 (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("a value of type %s cannot be an id", format_type_be(type)),
                  errhint("Ids are integers, text or uuid.")));
     if (kind == LT_ID_INTEGER && given == LT_ID_INTEGER)
-        integer_key(key, integer_of(value, type));
+        ltpg_key_integer(key, integer_of(value, type));
     else if (kind == LT_ID_INTEGER)
-        integer_key(key, DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text_of(value, type)))));
+        ltpg_key_integer(key, DatumGetInt64(DirectFunctionCall1(int8in, CStringGetDatum(text_of(value, type)))));
     else if (kind == LT_ID_UUID) {
         if (given == LT_ID_TEXT)
             value = DirectFunctionCall1(uuid_in, CStringGetDatum(text_of(value, type)));
@@ -107,6 +97,16 @@ void ltpg_key_make(ltpg_key *key, Datum value, Oid type, lt_id_kind kind)
         }
         key->length = strlen(key->bytes);
     }
+}
+
+void ltpg_key_column_init(ltpg_key_column *column, Oid type, lt_id_kind kind)
+{
+    type = getBaseType(type);
+    *column = (ltpg_key_column){.type = type, .kind = kind, .how = LTPG_KEY_ANY};
+    if (kind == LT_ID_INTEGER && ltpg_id_kind(type) == LT_ID_INTEGER)
+        column->how = type == INT2OID ? LTPG_KEY_INT2 : type == INT4OID ? LTPG_KEY_INT4 : LTPG_KEY_INT8;
+    else if (kind == LT_ID_TEXT && (type == TEXTOID || type == VARCHAROID))
+        column->how = LTPG_KEY_TEXT;
 }
 
 static int64 key_integer(const char *bytes)

@@ -23,7 +23,9 @@ typedef struct role {
     const char *name;
     int attnum; /* in what is selected */
     Oid type;
-    int64 invalid; /* rows with NaN or infinity in it */
+    ltpg_plain plain;    /* of a number */
+    ltpg_key_column key; /* of an id */
+    int64 invalid;       /* rows with NaN or infinity in it */
 } role;
 
 typedef struct source_reader {
@@ -62,6 +64,7 @@ static void take_role(source_reader *r, role *out, Oid relation, const char *col
         ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH),
                         errmsg("%s \"%s\" cannot be of type %s", what, column, format_type_be(out->type))));
     out->name = column;
+    out->plain = ltpg_plain_of(out->type);
     out->attnum = ++r->n_selected;
     appendStringInfo(&r->select, "%s%s", r->select.len > 0 ? ", " : "", quote_identifier(column));
 }
@@ -88,9 +91,15 @@ static bool is_null(const role *c, TupleTableSlot *slot)
 /* False, and counted, when the number is not finite; labels and weights are kept in single precision. */
 static bool take_number(role *c, TupleTableSlot *slot, bool single, double *out)
 {
-    bool valid = c->attnum == 0 ||
-                 (ltpg_number(slot->tts_values[c->attnum - 1], c->type, out) && (!single || fabs(*out) <= FLT_MAX));
+    static const bool is_null = false;
+    bool valid;
 
+    if (c->attnum == 0)
+        return true;
+    valid = c->plain != LTPG_PLAIN_NONE
+                ? ltpg_plain_numbers(c->plain, &slot->tts_values[c->attnum - 1], &is_null, 1, out)
+                : ltpg_number(slot->tts_values[c->attnum - 1], c->type, out);
+    valid &= !single || fabs(*out) <= FLT_MAX;
     c->invalid += !valid;
     return valid;
 }
@@ -122,8 +131,8 @@ static void read_row(void *context, TupleTableSlot *slot)
         return;
     }
     if (r->user.attnum > 0) {
-        ltpg_key_make(&user, slot->tts_values[r->user.attnum - 1], r->user.type, bundle->user_id);
-        ltpg_key_make(&item, slot->tts_values[r->item.attnum - 1], r->item.type, bundle->item_id);
+        ltpg_key_of(&user, &r->user.key, slot->tts_values[r->user.attnum - 1]);
+        ltpg_key_of(&item, &r->item.key, slot->tts_values[r->item.attnum - 1]);
         row.user = user.bytes;
         row.user_length = user.length;
         row.item = item.bytes;
@@ -168,9 +177,16 @@ static void check_rows(const source_reader *r, const lt_options *options)
 
 static void scan_source(source_reader *r, Oid relation, const lt_options *options)
 {
+    const lt_bundle *bundle = r->builder->bundle;
+
+    if (r->user.attnum > 0) {
+        ltpg_key_column_init(&r->user.key, r->user.type, bundle->user_id);
+        ltpg_key_column_init(&r->item.key, r->item.type, bundle->item_id);
+    }
     ltpg_scan(
         psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select, ltpg_relation_name(relation, "source")),
         read_row, r);
+    LTPG(r->env, lt_builder_flush(r->env, r->builder));
     check_rows(r, options);
 }
 
@@ -242,6 +258,7 @@ typedef struct side_reader {
     int32 *number; /* of each row: provisional number of its id, -1 unknown */
     size_t n, capacity;
     const char *relation, *key;
+    ltpg_key_column key_column;
 } side_reader;
 
 static void read_side_row(void *context, TupleTableSlot *slot)
@@ -251,7 +268,7 @@ static void read_side_row(void *context, TupleTableSlot *slot)
 
     if (slot->tts_isnull[0] || !ltpg_features_encode(r->env, &r->features, r->encoder, slot))
         return;
-    ltpg_key_make(&key, slot->tts_values[0], r->key_type, r->id_kind);
+    ltpg_key_of(&key, &r->key_column, slot->tts_values[0]);
     LTPG(r->env, lt_grow(r->env, &r->number, &r->capacity, r->n + 1, sizeof(int32), "the features' ids"));
     if (r->adds)
         LTPG(r->env, lt_dictionary_add(r->env, r->ids, key.bytes, key.length, 0, &r->number[r->n]));
@@ -268,6 +285,7 @@ static void read_side(side_reader *r, Oid relation, const char *id_column, const
     r->relation = ltpg_relation_name(relation, "features relation");
     r->key = ltpg_features_key(relation, id_column);
     ltpg_column_find(relation, r->key, "key", &r->key_type);
+    ltpg_key_column_init(&r->key_column, r->key_type, r->id_kind);
     r->features = r->key_only ? (ltpg_features){.select = ""}
                               : ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
     ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), read_side_row,

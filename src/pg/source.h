@@ -33,11 +33,20 @@ extern const char *ltpg_features_key(Oid relation, const char *column);
  */
 extern const char *ltpg_from_values(Oid relation, const char *role, const char *column, const char *column_role);
 
+/* Columns side by side, here and in the encoder, whose numbers are read at once while it is fitted. */
+typedef struct ltpg_features_run {
+    ltpg_plain plain;
+    int first, count; /* of ltpg_features.column */
+} ltpg_features_run;
+
 /* The columns of a relation that feed an encoder whose features are named like them, in the order of `select`. */
 typedef struct ltpg_features {
     int n;
     ltpg_column *column;
     char *select; /* ", a, b": what to append to a select list */
+    int n_runs, n_others;
+    ltpg_features_run *run;
+    int *other; /* columns in no run */
 } ltpg_features;
 
 /*

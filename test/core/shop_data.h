@@ -185,6 +185,7 @@ static lt_status build_or_fail(lt_env *env, lt_bundle *bundle, bool frozen, int 
         LT_TRY(encode_event(env, &bundle->row_encoder, &v[i]));
         LT_TRY(lt_builder_add(env, b, &row));
     }
+    LT_TRY(lt_builder_flush(env, b));
     if (b->pairs && !frozen) {
         int32_t users = bundle->users.n, items = bundle->items.n;
 
