@@ -77,7 +77,7 @@ static float with_bias(const lt_seek *seek, float dot, int32_t item)
     return (float)(dot + (seek->base + (seek->scan->bias == NULL ? 0 : seek->scan->bias[item])));
 }
 
-static float margin_of(const lt_seek *seek, int32_t item)
+float lt_scan_margin(const lt_seek *seek, int32_t item)
 {
     const lt_scan *scan = seek->scan;
 
@@ -105,7 +105,7 @@ lt_status lt_scan_margins(lt_env *env, const lt_seek *seek, const int32_t *items
         if (items == NULL)
             margins_from(seek, first, take, margin + first);
         for (int64_t j = first; items != NULL && j < first + take; j++)
-            margin[j] = margin_of(seek, items[j]);
+            margin[j] = lt_scan_margin(seek, items[j]);
     }
     return LT_OK;
 }
@@ -313,7 +313,7 @@ static lt_status scan_compressed(lt_env *env, search *s, const lt_scan_query *q,
                 if (bound[at] < s->least_bound ||
                     value_of(s, (float)(bound[at] + s->allowance), item) < lt_top_least(s->top))
                     continue;
-                offer(s, item, margin_of(s->seek, item));
+                offer(s, item, lt_scan_margin(s->seek, item));
                 s->computed++;
             }
         }

@@ -49,6 +49,7 @@ typedef struct lt_seek {
     double base;
 } lt_seek;
 
+float lt_scan_margin(const lt_seek *seek, int32_t item);
 /* margin[0..n) of items[0..n); items NULL: all, n = I. Polls. */
 lt_status lt_scan_margins(lt_env *env, const lt_seek *seek, const int32_t *items, int64_t n, float *margin);
 
