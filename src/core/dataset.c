@@ -469,6 +469,60 @@ static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_
     }
 }
 
+void lt_gather_ahead(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int b)
+{
+    int32_t width = in->row->dense;
+
+    for (int k = 0; k < b && width > 0; k++) {
+        int64_t row = ex->row == NULL ? ex->row_first + index[k] : ex->row[index[k]];
+        const float *x = in->row->x + row * width;
+
+        for (int32_t j = 0; row >= 0 && j < width && j < PREFETCHED; j += 16)
+            __builtin_prefetch(x + j, 0, 2);
+        if (row >= 0)
+            __builtin_prefetch(x + width - 1, 0, 2);
+    }
+}
+
+/* Room for the entries of one example that gather_sparse demands. */
+static int64_t entries_most(const lt_inputs *in, int64_t row, int64_t user, int64_t item)
+{
+    const lt_design *d = in->design;
+    const lt_table *of_user = user < 0 && in->stranger != NULL ? in->stranger : in->user;
+    int64_t u = user < 0 && in->stranger != NULL ? 0 : user;
+    int64_t most = (d->row_sparse > 0 ? entries_of(in->row, row) : 0) +
+                   (d->user_sparse > 0 ? entries_of(of_user, u) : 0) +
+                   (d->item_sparse > 0 ? entries_of(in->item, item) : 0) + 2;
+
+    for (int c = 0; c < d->n_crosses && u >= 0 && item >= 0; c++) {
+        int64_t most_u = d->cross[c].user_dense_count + entries_of(of_user, u);
+        int64_t most_i = d->cross[c].item_dense_count + entries_of(in->item, item);
+
+        most += most_u * most_i + most_u + most_i;
+    }
+    return most;
+}
+
+int64_t lt_gather_most(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b)
+{
+    int64_t most = 0;
+
+    for (int k = 0; k < b && in->design->sparse > 0; k++) {
+        int64_t e = index == NULL ? first + k : index[k];
+
+        most += entries_most(in, ex->row == NULL ? ex->row_first + e : ex->row[e], ex->user == NULL ? -1 : ex->user[e],
+                             ex->item == NULL ? -1 : ex->item[e]);
+    }
+    return most;
+}
+
+lt_status lt_batch_reserve(lt_env *env, const lt_design *d, int b, int64_t entries, lt_batch *out)
+{
+    LT_TRY(lt_grow(env, &out->x, &out->cap_x, (size_t)b * (size_t)d->dense, sizeof *out->x, "a batch"));
+    LT_TRY(lt_grow(env, &out->start, &out->cap_start, (size_t)b + 1, sizeof *out->start, "a batch"));
+    return reserve(env, out, 0, entries);
+}
+
 lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
                     lt_batch *out)
 {
@@ -505,6 +559,37 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
         out->start[k + 1] = n;
     }
     return LT_OK;
+}
+
+static int64_t most_entries(const lt_table *t)
+{
+    int64_t most = 0;
+
+    for (int64_t r = 0; t != NULL && t->sparse > 0 && r < t->n; r++)
+        most = entries_of(t, r) > most ? entries_of(t, r) : most;
+    return most;
+}
+
+lt_status lt_gather_reserve(lt_env *env, const lt_inputs *in, int b, lt_batch *out)
+{
+    const lt_design *d = in->design;
+    int64_t user = most_entries(in->user), item = most_entries(in->item), stranger = most_entries(in->stranger);
+    int64_t entries = most_entries(in->row) + 2, beside = 0;
+
+    user = stranger > user ? stranger : user;
+    entries += user + item;
+    for (int c = 0; c < d->n_crosses; c++) {
+        int64_t most_user = d->cross[c].user_dense_count + user, most_item = d->cross[c].item_dense_count + item;
+        int64_t needs = most_user * most_item + most_user + most_item; /* what append_cross asks for */
+
+        entries += most_user * most_item;
+        beside = needs > beside ? needs : beside;
+    }
+    entries = entries < d->sparse ? entries : d->sparse;
+    LT_TRY(lt_grow(env, &out->x, &out->cap_x, (size_t)b * (size_t)d->dense, sizeof *out->x, "a batch"));
+    LT_TRY(lt_grow(env, &out->start, &out->cap_start, (size_t)b + 1, sizeof *out->start, "a batch"));
+    /* The most that one row asks for before it knows what it has: everything twice. */
+    return reserve(env, out, b * entries, user + item + most_entries(in->row) + 2 + beside);
 }
 
 void lt_batch_free(lt_env *env, lt_batch *b)

@@ -153,6 +153,14 @@ typedef struct lt_batch {
  * nor has row -1, whose numbers are 0. */
 lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b,
                     lt_batch *out);
+/* Room for any b examples: lt_gather then asks env for nothing, cannot fail, and may run in a task (threads.h). */
+lt_status lt_gather_reserve(lt_env *env, const lt_inputs *in, int b, lt_batch *out);
+/* Brings the rows' own numbers nearer, for a lt_gather of the same soon. */
+void lt_gather_ahead(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int b);
+/* How many sparse entries lt_gather of the same wants room for, and making it: then it allocates nothing, and its env
+ * may be NULL. */
+int64_t lt_gather_most(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int64_t first, int b);
+lt_status lt_batch_reserve(lt_env *env, const lt_design *d, int b, int64_t entries, lt_batch *out);
 void lt_batch_free(lt_env *env, lt_batch *b);
 
 #endif

@@ -16,7 +16,6 @@
  * by.
  */
 #include "logistic_fit.h"
-#include "blas.h"
 #include "image.h"
 
 #include <math.h>
@@ -67,16 +66,16 @@ static lt_status check_options(lt_env *env, const lt_options *o, int64_t columns
 /* Class weights from the labels; LT_ONE_CLASS unless both are there. */
 static lt_status weigh_classes(lt_env *env, const lt_options *o, const lt_examples *ex, double class_weight[2])
 {
-    int64_t count[2] = {0, 0};
-    double weight[2] = {0, 0};
+    int64_t count[2];
+    double weight[2];
 
     if (ex->n == 0)
         return lt_fail(env, LT_INVALID, "there are no rows to train on");
-    for (int64_t i = 0; i < ex->n; i++) {
-        LT_TRY(lt_logistic_check_label(env, ex->label[i]));
-        count[ex->label[i] != 0]++;
-        weight[ex->label[i] != 0] += ex->weight == NULL ? 1 : ex->weight[i];
-    }
+    LT_TRY(lt_logistic_count_labels(env, ex, count));
+    for (int k = 0; k < 2; k++)
+        weight[k] = ex->weight == NULL ? (double)count[k] : 0;
+    for (int64_t i = 0; ex->weight != NULL && i < ex->n; i++)
+        weight[ex->label[i] != 0] += ex->weight[i];
     if (weight[0] <= 0 || weight[1] <= 0) {
         lt_fail(env, LT_ONE_CLASS, "all labels of the training rows are the same");
         return lt_fail_hint(env, "A logistic model needs rows of both classes, with weights above zero.");
@@ -311,7 +310,8 @@ static lt_status collapse(lt_env *env, const lt_scorer *scorer, const lt_table *
         int64_t n = lt_cross_user(&d->cross[c], user, row, col, val);
 
         for (int64_t k = 0; k < n; k++)
-            cblas_daxpy(width, val[k], w + d->cross[c].first + (int64_t)col[k] * width, 1, collapsed, 1);
+            for (int32_t b = 0; b < width; b++)
+                collapsed[b] += val[k] * w[d->cross[c].first + (int64_t)col[k] * width + b];
         collapsed += width;
     }
     lt_free(env, col);

@@ -25,29 +25,6 @@
 #define SINGULAR 1e6
 #define RIDGE 1e-10
 
-/* Multiplications it takes to make a Hessian. */
-static double hessian_work(const lt_inputs *in, const lt_examples *ex)
-{
-    const lt_design *d = in->design;
-    double dense = 1 + d->dense, sparse = 0;
-
-    if (d->row_sparse > 0 && in->row->n > 0)
-        sparse += (double)in->row->start[in->row->n] / (double)in->row->n;
-    if (ex->user != NULL && d->user_sparse > 0 && in->user->n > 0)
-        sparse += (double)in->user->start[in->user->n] / (double)in->user->n;
-    if (ex->item != NULL && d->item_sparse > 0 && in->item->n > 0)
-        sparse += (double)in->item->start[in->item->n] / (double)in->item->n;
-    sparse += d->user_ids + d->item_ids;
-    for (int i = 0; i < d->n_crosses; i++) {
-        const lt_cross *c = &d->cross[i];
-
-        /* A side's sparse columns are a category's as a rule: one entry. */
-        sparse += (double)(c->user_dense_count + (c->user_sparse_count > 0)) *
-                  (c->item_dense_count + (c->item_sparse_count > 0));
-    }
-    return (double)ex->n * (dense * dense + sparse * dense + sparse * sparse) / 2;
-}
-
 static lt_status evaluate(lt_env *env, lt_logistic_fitter *f, const double *w, double *value, double *gradient,
                           double *hessian)
 {
@@ -320,7 +297,7 @@ static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iteration
 
 lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
 {
-    bool cheap = f->c <= NEWTON_COLUMNS && hessian_work(&f->train.in, f->train.examples) <= NEWTON_WORK;
+    bool cheap = f->c <= NEWTON_COLUMNS && lt_logistic_hessian_work(&f->train) <= NEWTON_WORK;
 
     if (f->solver == LT_LOGISTIC_NEWTON || (f->solver == LT_LOGISTIC_AUTO && f->l1 == 0 && cheap)) {
         LT_TRY(start_from_sample(env, f));
@@ -337,7 +314,7 @@ lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
 bool lt_logistic_has_covariance(const lt_logistic_fitter *f)
 {
     return f->l1 == 0 && f->c <= LT_LOGISTIC_NEWTON_MOST &&
-           hessian_work(&f->train.in, f->train.examples) <= LT_LOGISTIC_MOST_WORK;
+           lt_logistic_hessian_work(&f->train) <= LT_LOGISTIC_MOST_WORK;
 }
 
 lt_status lt_logistic_covariance(lt_env *env, lt_logistic_fitter *f, double *diagonal, int dense, double *block)
