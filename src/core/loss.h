@@ -16,6 +16,11 @@ typedef enum lt_loss {
 /* The loss of one example; *slope is its derivative by the margin. delta is Huber's, in the label's unit. */
 double lt_loss_value(lt_loss loss, double delta, double margin, double label, double *slope);
 
+/* The sum of weight * loss of n examples; that of their weights is added to *weights. slope (n) is scale * weight *
+ * derivative. In float, but for the sums. */
+double lt_loss_values(lt_loss loss, double delta, int n, const float *margin, const float *label, const float *weight,
+                      double scale, float *slope, double *weights);
+
 lt_link lt_loss_link(lt_loss loss);
 
 /* The margin whose prediction is `mean`; for a mean at the edge of the link's range (no positive, no count at all) the

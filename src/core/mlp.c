@@ -24,8 +24,8 @@
  * prediction, is a relative figure.
  */
 #include "loss.h"
-#include "mlp_network.h"
 #include "mlp_softmax.h"
+#include "mlp_trainer.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,7 +33,7 @@
 extern const lt_algorithm lt_mlp;
 
 #define ID_DROPOUT 0.05
-#define LABELS_AHEAD 8
+#define CHUNK 64 /* examples whose losses are computed together */
 
 /* Training, from options to weights. */
 typedef struct lt_job {
@@ -49,10 +49,8 @@ typedef struct lt_job {
     int epochs;
     lt_random rng;
     lt_mlp_trainer trainer;
-    lt_batch batch;
-    int32_t *user, *item; /* of the batch; -1 where left out */
-    float *slope;         /* of the batch */
-    int32_t *chosen;      /* the batch's examples, with softmax */
+    const lt_examples *examples; /* of the epoch */
+    int32_t *chosen;             /* the examples of a run's batches, with softmax */
 } lt_job;
 
 /* ---- losses of sets of examples ---- */
@@ -161,51 +159,52 @@ static lt_status diverged(lt_env *env, const lt_job *job, int epoch)
     return lt_fail_hint(env, "Lower learning_rate, which is %g.", lt_option_float(job->options, "learning_rate"));
 }
 
-/* The embeddings' rows of a batch, some left out. */
-static void batch_ids(lt_job *job, const int32_t *number, const int32_t *index, int b, int32_t *out)
+/* Labels as training has them, weights and margins of a few examples at a time, for the vectorised loss. */
+static void examples_loss(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n,
+                          const float *margin, float *slope, double sums[2])
 {
-    for (int i = 0; i < b; i++)
-        out[i] = number == NULL || lt_random_uniform(&job->rng) < ID_DROPOUT ? -1 : number[index[i]];
-}
+    const lt_job *job = context;
+    const lt_examples *ex = job->examples;
+    float label[CHUNK], weight[CHUNK], with_offset[CHUNK];
+    float mean = (float)job->mean, per_sd = (float)(1 / job->sd);
+    float class_weight[2] = {(float)job->class_weight[0], (float)job->class_weight[1]};
+    double scale = job->weight_scale / batch->losses, delta = job->delta / job->sd;
 
-/* Sums of w loss and of w are added to; slopes are those of the batch's mean. */
-static void batch_loss(lt_job *job, const lt_examples *ex, const int32_t *index, int b, const float *margin,
-                       double *loss_sum, double *weight_sum)
-{
-    double delta = job->delta / job->sd;
+    for (int from = 0; from < n; from += CHUNK) {
+        int many = n - from < CHUNK ? n - from : CHUNK;
+        const int32_t *chosen = index + from;
 
-    for (int k = 0; k < b; k++) {
-        int64_t i = index[k];
-        double w = weight_of(job, ex, i);
-        double m = (double)margin[k] + (ex->offset == NULL ? 0 : ex->offset[i]);
-        double slope;
+        for (int k = 0; k < many; k++) {
+            float y = ex->label == NULL ? 1 : ex->label[chosen[k]];
 
-        /* Labels lie in the rows' order: each would be waited for. */
-        if (ex->label != NULL && k + LABELS_AHEAD < b)
-            __builtin_prefetch(&ex->label[index[k + LABELS_AHEAD]]);
-        *loss_sum += w * lt_loss_value(job->loss, delta, m, (label_of(ex, i) - job->mean) / job->sd, &slope);
-        *weight_sum += w;
-        job->slope[k] = (float)(w * job->weight_scale * slope / b);
+            label[k] = (y - mean) * per_sd;
+            weight[k] = class_weight[y == 1];
+        }
+        for (int k = 0; k < many && ex->weight != NULL; k++)
+            weight[k] *= ex->weight[chosen[k]];
+        for (int k = 0; k < many; k++)
+            with_offset[k] = margin[from + k] + (ex->offset == NULL ? 0 : ex->offset[chosen[k]]);
+        sums[0] += lt_loss_values(job->loss, delta, many, with_offset, label, weight, scale, slope + from, &sums[1]);
     }
 }
 
-/* The same for a batch of groups: the mean is over them. */
-static void batch_softmax(lt_job *job, const lt_examples *ex, const int32_t *index, int b, const float *margin,
-                          double *loss_sum, double *weight_sum)
+/* The same for groups. */
+static void groups_loss(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n,
+                        const float *margin, float *slope, double sums[2])
 {
-    int groups = 0, n;
+    const lt_job *job = context;
+    const lt_examples *ex = job->examples;
+    int many;
 
-    for (int k = 0; k < b; k++)
-        groups += ex->label[index[k]] == 1;
-    for (int k = 0; k < b; k += n) {
+    for (int k = 0; k < n; k += many) {
         int64_t i = index[k];
         double w = weight_of(job, ex, i);
 
-        n = (int)(lt_softmax_end(ex, i) - i);
-        *loss_sum += w * lt_softmax_loss(n, margin + k, ex->offset == NULL ? NULL : ex->offset + i, job->slope + k);
-        *weight_sum += w;
-        for (int j = k; j < k + n; j++)
-            job->slope[j] *= (float)(w * job->weight_scale / groups);
+        many = (int)(lt_softmax_end(ex, i) - i);
+        sums[0] += w * lt_softmax_loss(many, margin + k, ex->offset == NULL ? NULL : ex->offset + i, slope + k);
+        sums[1] += w;
+        for (int j = k; j < k + many; j++)
+            slope[j] *= (float)(w * job->weight_scale / batch->losses);
     }
 }
 
@@ -222,8 +221,9 @@ static int64_t shuffled(lt_job *job, const lt_examples *ex, int32_t *index)
     return n;
 }
 
-/* The examples of the next batch, from order[*at] of n; *at moves behind them. Returns how many. */
-static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, int64_t n, int64_t *at,
+/* The examples of the next batch, number `which` of its run, from order[*at] of n; *at moves behind them. Returns how
+ * many. */
+static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, int64_t n, int64_t *at, int which,
                       const int32_t **chosen)
 {
     int most = job->trainer.batch, b;
@@ -234,41 +234,39 @@ static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, 
         *at += b;
         return b;
     }
-    *chosen = job->chosen;
-    return lt_softmax_batch(ex, order, n, most, at, job->chosen);
+    *chosen = job->chosen + (int64_t)which * most;
+    return lt_softmax_batch(ex, order, n, most, at, job->chosen + (int64_t)which * most);
 }
 
 static lt_status run_epoch(lt_env *env, lt_job *job, const lt_examples *ex, int32_t *index, int epoch, double *loss)
 {
     lt_mlp_trainer *t = &job->trainer;
-    double loss_sum = 0, weight_sum = 0;
+    lt_mlp_pass pass = {.inputs = &job->inputs,
+                        .examples = ex,
+                        .loss = job->softmax ? groups_loss : examples_loss,
+                        .context = job};
+    double sums[2] = {0, 0};
     int64_t n = shuffled(job, ex, index), at = 0;
 
+    job->examples = ex;
     while (at < n) {
-        const int32_t *chosen;
-        bool first = at == 0;
-        int b = next_batch(job, ex, index, n, &at, &chosen);
+        int batches = 0;
 
-        LT_TRY(lt_poll(env));
-        if (t->batch_norm && b == 1 && !first)
-            continue; /* one example has no variance; the next shuffle brings it in */
-        LT_TRY(lt_gather(env, &job->inputs, ex, chosen, 0, b, &job->batch));
-        if (job->user != NULL) {
-            batch_ids(job, ex->user, chosen, b, job->user);
-            batch_ids(job, ex->item, chosen, b, job->item);
+        while (at < n && batches < t->most_batches) {
+            const int32_t *chosen;
+            bool first = at == 0;
+            int b = next_batch(job, ex, index, n, &at, batches, &chosen);
+
+            if (t->batch_norm && b == 1 && !first)
+                continue; /* one example has no variance; the next shuffle brings it in */
+            lt_mlp_plan(t, batches++, ex, chosen, b, lt_random_next(&job->rng));
         }
-        for (int k = 1; k < b && job->softmax && job->user != NULL; k++)
-            if (ex->label[chosen[k]] == 0)
-                job->user[k] = job->user[k - 1]; /* a group compares items for one user, known or not */
-        LT_TRY(lt_mlp_forward(env, t, &job->batch, job->user, job->item, &job->rng));
-        (job->softmax ? batch_softmax : batch_loss)(job, ex, chosen, b, t->z[t->net.layers - 1], &loss_sum,
-                                                    &weight_sum);
-        if (!isfinite(loss_sum))
+        LT_TRY(lt_poll(env));
+        LT_TRY(lt_mlp_run(env, t, &pass, batches, sums));
+        if (!isfinite(sums[0]))
             return diverged(env, job, epoch);
-        LT_TRY(lt_mlp_backward(env, t, &job->batch, job->user, job->item, job->slope));
-        LT_TRY(lt_mlp_step(env, t));
     }
-    *loss = weight_sum > 0 ? loss_sum / weight_sum : 0;
+    *loss = sums[1] > 0 ? sums[0] / sums[1] : 0;
     return LT_OK;
 }
 
@@ -329,19 +327,16 @@ static lt_status choose_network(lt_env *env, lt_job *job)
         t->net.width[l] = (int32_t)hidden->numbers[l];
     t->net.width[hidden->n] = 1;
     t->batch = (int)lt_option_int(o, "batch_size");
+    t->group = 1;
+    t->id_dropout = ID_DROPOUT;
     if (job->softmax) {
         int group = (int)lt_option_int(o, "negatives") + 1;
 
         t->batch = t->batch > group ? t->batch : group;
-        LT_TRY(lt_alloc(env, &job->chosen, (size_t)t->batch, sizeof *job->chosen, "a batch"));
+        t->group = group;
     }
     t->batch_norm = lt_option_bool(o, "batch_norm");
     t->dropout = lt_option_float(o, "dropout");
-    LT_TRY(lt_alloc(env, &job->slope, (size_t)t->batch, sizeof *job->slope, "a batch"));
-    if (t->net.embedding > 0 || t->net.factors > 0) {
-        LT_TRY(lt_alloc(env, &job->user, (size_t)t->batch, sizeof *job->user, "a batch"));
-        LT_TRY(lt_alloc(env, &job->item, (size_t)t->batch, sizeof *job->item, "a batch"));
-    }
     return lt_optimizer_init(env, &t->optimizer, kind, lt_option_float(o, "learning_rate"),
                              lt_option_float(o, "momentum"));
 }
@@ -351,14 +346,17 @@ static lt_status start_network(lt_env *env, lt_job *job, const lt_examples *ex)
 {
     lt_mlp_trainer *t = &job->trainer;
     int b = ex->n < t->batch ? (int)ex->n : t->batch;
-    double start = 0;
+    lt_batch batch = {0};
+    double start = 0, sparse;
 
     LT_TRY(measure(env, job, ex, &start));
-    LT_TRY(lt_gather(env, &job->inputs, ex, NULL, 0, b, &job->batch));
-    LT_TRY(lt_mlp_trainer_init(
-        env, t, t->net.dense + 2.0 * t->net.embedding + (t->net.sparse > 0 ? (double)job->batch.start[b] / b : 0),
-        &job->rng));
+    LT_TRY(lt_gather(env, &job->inputs, ex, NULL, 0, b, &batch));
+    sparse = t->net.sparse > 0 ? (double)batch.start[b] / b : 0;
+    lt_batch_free(env, &batch);
+    LT_TRY(lt_mlp_trainer_init(env, t, t->net.dense + 2.0 * t->net.embedding + sparse, &job->rng));
     t->net.bias[t->net.layers - 1][0] = (float)start;
+    if (job->softmax)
+        LT_TRY(lt_alloc(env, &job->chosen, (size_t)t->batch * (size_t)t->most_batches, sizeof *job->chosen, "a batch"));
     return LT_OK;
 }
 
@@ -531,7 +529,6 @@ static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options
     model->link = link_of(job);
     model->design = data->design;
     lt_mlp_trainer_free(env, &job->trainer);
-    lt_batch_free(env, &job->batch);
     LT_TRY(lt_mlp_store(env, &kept, model));
     /* A loss can stay finite for one more epoch than the weights. */
     if (lt_mlp_load(env, model, &stored) != LT_OK)

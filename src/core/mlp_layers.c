@@ -5,6 +5,7 @@
  */
 #include "mlp_layers.h"
 #include "blas.h"
+#include "plain_exp.h"
 #include "vectorize.h"
 
 #include <math.h>
@@ -37,7 +38,7 @@ lt_status lt_product(lt_env *env, bool a_transposed, bool b_transposed, int m, i
         return LT_OK;
     }
     for (int i = 0; i < m; i += rows) {
-        if (i > 0)
+        if (i > 0 && env != NULL)
             LT_TRY(lt_poll(env));
         cblas_sgemm(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans, b_transposed ? CblasTrans : CblasNoTrans,
                     m - i < rows ? m - i : rows, n, k, 1, a_transposed ? a + i : a + (size_t)i * k,
@@ -48,33 +49,9 @@ lt_status lt_product(lt_env *env, bool a_transposed, bool b_transposed, int m, i
 
 /* ---- activations ---- */
 
-/*
- * exp in plain arithmetic, so that the loops around it vectorise: 2^n e^r with |r| <= ln 2 / 2 and e^r by its series
- * to the seventh power; relative error below 3e-7.  Beyond +-87 it stays at the edge, which the callers cannot tell
- * from the truth.
- */
-static inline float exp_plain(float x)
-{
-    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number in the low bits */
-    float t, n, r, p, power;
-    uint32_t bits;
-
-    x = x > 87.0f ? 87.0f : x;
-    x = x < -87.0f ? -87.0f : x;
-    t = x * 1.44269504f + magic;
-    n = t - magic;
-    r = (x - n * 0.693359375f) + n * 2.12194440e-4f; /* ln 2 in two parts, the first exact in few bits */
-    p = 1 + r * (1 + r * (1 / 2.0f +
-                          r * (1 / 6.0f + r * (1 / 24.0f + r * (1 / 120.0f + r * (1 / 720.0f + r * (1 / 5040.0f)))))));
-    memcpy(&bits, &t, sizeof bits);
-    bits = (bits + 127) << 23;
-    memcpy(&power, &bits, sizeof power);
-    return p * power;
-}
-
 static inline float sigmoid(float z)
 {
-    return 1 / (1 + exp_plain(-z));
+    return 1 / (1 + lt_exp_plain(-z));
 }
 
 static inline float relu_of(float z)
@@ -89,7 +66,7 @@ static inline float relu_slope(float z)
 
 static inline float tanh_of(float z)
 {
-    return 1 - 2 / (1 + exp_plain(2 * z));
+    return 1 - 2 / (1 + lt_exp_plain(2 * z));
 }
 
 static inline float tanh_slope(float z)
@@ -134,10 +111,13 @@ static inline float gelu_slope(float z)
             }                                                                                                          \
     }                                                                                                                  \
     LT_VECTORIZED                                                                                                      \
-    static void name##_back(int64_t n, const float *restrict z, float *restrict gradient)                              \
+    static void name##_back(int b, int h, const float *restrict z, float *restrict gradient, float *restrict sums)     \
     {                                                                                                                  \
-        for (int64_t i = 0; i < n; i++)                                                                                \
-            gradient[i] *= name##_slope(z[i]);                                                                         \
+        for (int i = 0; i < b; i++, z += h, gradient += h)                                                             \
+            for (int j = 0; j < h; j++) {                                                                              \
+                gradient[j] *= name##_slope(z[j]);                                                                     \
+                sums[j] += gradient[j];                                                                                \
+            }                                                                                                          \
     }
 
 static inline float sigmoid_of(float z)
@@ -169,21 +149,21 @@ void lt_bias_activate(lt_activation f, int b, int h, const float *bias, float *z
     }
 }
 
-void lt_activate_back(lt_activation f, int64_t n, const float *z, float *gradient)
+void lt_activate_back(lt_activation f, int b, int h, const float *z, float *gradient, float *sums)
 {
     switch (f) {
     case LT_RELU:
-        relu_back(n, z, gradient);
+        relu_back(b, h, z, gradient, sums);
         break;
     case LT_TANH:
-        tanh_back(n, z, gradient);
+        tanh_back(b, h, z, gradient, sums);
         break;
     case LT_SIGMOID:
-        sigmoid_back(n, z, gradient);
+        sigmoid_back(b, h, z, gradient, sums);
         break;
     case LT_GELU:
     case LT_ACTIVATIONS:
-        gelu_back(n, z, gradient);
+        gelu_back(b, h, z, gradient, sums);
         break;
     }
 }
@@ -204,7 +184,6 @@ void lt_add_bias(int b, int h, const float *bias, float *z)
 LT_VECTORIZED
 static void column_sums(int b, int h, const float *restrict g, float *restrict sums)
 {
-    memset(sums, 0, (size_t)h * sizeof *sums);
     for (int i = 0; i < b; i++, g += h)
         for (int j = 0; j < h; j++)
             sums[j] += g[j];
@@ -280,23 +259,34 @@ void lt_multiply(int64_t n, const float *mask, float *v)
 /* ---- batch norm ---- */
 
 LT_VECTORIZED
-static void batch_norm(int b, int h, const float *scale, float *restrict z, float *restrict normal,
-                       float *restrict mean, float *restrict variance, float *restrict inverse_sd)
+static void column_moments(int b, int h, const float *restrict z, float *restrict mean, float *restrict squares)
 {
-    column_sums(b, h, z, mean);
-    memset(variance, 0, (size_t)h * sizeof *variance);
+    memset(mean, 0, (size_t)h * sizeof *mean);
+    memset(squares, 0, (size_t)h * sizeof *squares);
+    for (int i = 0; i < b; i++)
+        for (int j = 0; j < h; j++)
+            mean[j] += z[(size_t)i * h + j];
     for (int j = 0; j < h; j++)
         mean[j] /= (float)b;
     for (int i = 0; i < b; i++)
         for (int j = 0; j < h; j++) {
             float d = z[(size_t)i * h + j] - mean[j];
 
-            variance[j] += d * d;
+            squares[j] += d * d;
         }
-    for (int j = 0; j < h; j++) {
-        variance[j] /= (float)b;
+}
+
+void lt_column_moments(int b, int h, const float *z, float *mean, float *squares)
+{
+    column_moments(b, h, z, mean, squares);
+}
+
+LT_VECTORIZED
+static void batch_norm(int b, int h, const float *scale, const float *mean, const float *variance, float *restrict z,
+                       float *restrict normal, float *restrict inverse_sd)
+{
+    for (int j = 0; j < h; j++)
         inverse_sd[j] = 1 / sqrtf(variance[j] + (float)LT_BATCH_NORM_EPSILON);
-    }
     for (int i = 0; i < b; i++, z += h, normal += h)
         for (int j = 0; j < h; j++) {
             normal[j] = (z[j] - mean[j]) * inverse_sd[j];
@@ -304,27 +294,36 @@ static void batch_norm(int b, int h, const float *scale, float *restrict z, floa
         }
 }
 
-void lt_batch_norm(int b, int h, const float *scale, float *z, float *normal, float *mean, float *variance,
+void lt_batch_norm(int b, int h, const float *scale, const float *mean, const float *variance, float *z, float *normal,
                    float *inverse_sd)
 {
-    batch_norm(b, h, scale, z, normal, mean, variance, inverse_sd);
+    batch_norm(b, h, scale, mean, variance, z, normal, inverse_sd);
 }
 
 LT_VECTORIZED
-static void batch_norm_back(int b, int h, const float *scale, const float *restrict normal, const float *inverse_sd,
-                            const float *bias_gradient, float *restrict scale_gradient, float *restrict g)
+static void column_products(int b, int h, const float *restrict g, const float *restrict normal, float *restrict sums)
 {
-    memset(scale_gradient, 0, (size_t)h * sizeof *scale_gradient);
-    for (int i = 0; i < b; i++)
-        for (int j = 0; j < h; j++)
-            scale_gradient[j] += g[(size_t)i * h + j] * normal[(size_t)i * h + j];
     for (int i = 0; i < b; i++, g += h, normal += h)
         for (int j = 0; j < h; j++)
-            g[j] = scale[j] * inverse_sd[j] * (g[j] - (bias_gradient[j] + normal[j] * scale_gradient[j]) / (float)b);
+            sums[j] += g[j] * normal[j];
 }
 
-void lt_batch_norm_back(int b, int h, const float *scale, const float *normal, const float *inverse_sd,
-                        const float *bias_gradient, float *scale_gradient, float *g)
+void lt_column_products(int b, int h, const float *g, const float *normal, float *sums)
 {
-    batch_norm_back(b, h, scale, normal, inverse_sd, bias_gradient, scale_gradient, g);
+    column_products(b, h, g, normal, sums);
+}
+
+LT_VECTORIZED
+static void batch_norm_back(int b, int h, int all, const float *scale, const float *restrict normal,
+                            const float *inverse_sd, const float *by_bias, const float *by_scale, float *restrict g)
+{
+    for (int i = 0; i < b; i++, g += h, normal += h)
+        for (int j = 0; j < h; j++)
+            g[j] = scale[j] * inverse_sd[j] * (g[j] - (by_bias[j] + normal[j] * by_scale[j]) / (float)all);
+}
+
+void lt_batch_norm_back(int b, int h, int all, const float *scale, const float *normal, const float *inverse_sd,
+                        const float *by_bias, const float *by_scale, float *g)
+{
+    batch_norm_back(b, h, all, scale, normal, inverse_sd, by_bias, by_scale, g);
 }

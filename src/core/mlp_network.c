@@ -6,6 +6,7 @@
  * ..., of layer L-1].  The product branch is there when "user_factors" is, with as many factors as that has columns.
  */
 #include "mlp_network.h"
+#include "threads.h"
 
 #include <math.h>
 #include <string.h>
@@ -272,24 +273,58 @@ lt_status lt_mlp_add_products(lt_env *env, const lt_network *net, int b, const i
     return lt_product(env, false, false, b, 1, net->factors, products, net->factors_out, 1, margin);
 }
 
+/* Blocks of examples, and room of every member of the team for one. */
+typedef struct margins_work {
+    const lt_network *net;
+    const lt_inputs *in;
+    const lt_examples *ex;
+    lt_mlp_block *block;
+    lt_batch *batch;
+    float *margin;
+} margins_work;
+
+static void block_margins(void *context, int64_t task, int member)
+{
+    const margins_work *w = context;
+    const lt_examples *ex = w->ex;
+    lt_mlp_block *block = &w->block[member];
+    lt_batch *batch = &w->batch[member];
+    int64_t i = task * block->b;
+    const int32_t *user = ex->user == NULL ? NULL : ex->user + i;
+    const int32_t *item = ex->item == NULL ? NULL : ex->item + i;
+    int b = ex->n - i < block->b ? (int)(ex->n - i) : block->b;
+
+    lt_gather(NULL, w->in, ex, NULL, i, b, batch);
+    lt_mlp_first(NULL, w->net, batch, user, item, block->embedded, block->z);
+    lt_mlp_rest(NULL, w->net, b, block, w->margin + i);
+    lt_mlp_add_products(NULL, w->net, b, user, item, block->products, w->margin + i);
+}
+
 lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in, const lt_examples *ex, float *margin)
 {
-    lt_mlp_block block;
-    lt_batch batch = {0};
+    int members = lt_threads(env), b;
+    int64_t entries = 0;
+    margins_work w = {.net = net, .in = in, .ex = ex, .margin = margin};
 
-    LT_TRY(lt_mlp_block_init(env, net, &block));
-    for (int64_t i = 0; i < ex->n; i += block.b) {
-        const int32_t *user = ex->user == NULL ? NULL : ex->user + i;
-        const int32_t *item = ex->item == NULL ? NULL : ex->item + i;
-        int b = ex->n - i < block.b ? (int)(ex->n - i) : block.b;
+    LT_TRY(lt_alloc(env, &w.block, (size_t)members, sizeof *w.block, "blocks of examples"));
+    LT_TRY(lt_alloc(env, &w.batch, (size_t)members, sizeof *w.batch, "blocks of examples"));
+    for (int m = 0; m < members; m++)
+        LT_TRY(lt_mlp_block_init(env, net, &w.block[m]));
+    b = w.block[0].b;
+    for (int64_t i = 0; i < ex->n; i += b) {
+        int64_t most = lt_gather_most(in, ex, NULL, i, ex->n - i < b ? (int)(ex->n - i) : b);
 
         LT_TRY(lt_poll(env));
-        LT_TRY(lt_gather(env, in, ex, NULL, i, b, &batch));
-        LT_TRY(lt_mlp_first(env, net, &batch, user, item, block.embedded, block.z));
-        LT_TRY(lt_mlp_rest(env, net, b, &block, margin + i));
-        LT_TRY(lt_mlp_add_products(env, net, b, user, item, block.products, margin + i));
+        entries = most > entries ? most : entries;
     }
-    lt_batch_free(env, &batch);
-    lt_mlp_block_free(env, &block);
+    for (int m = 0; m < members; m++)
+        LT_TRY(lt_batch_reserve(env, in->design, ex->n < b ? (int)ex->n : b, entries, &w.batch[m]));
+    LT_TRY(lt_run(env, (ex->n + b - 1) / b, block_margins, &w));
+    for (int m = 0; m < members; m++) {
+        lt_batch_free(env, &w.batch[m]);
+        lt_mlp_block_free(env, &w.block[m]);
+    }
+    lt_free(env, w.batch);
+    lt_free(env, w.block);
     return LT_OK;
 }

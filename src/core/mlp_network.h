@@ -1,5 +1,5 @@
 /*
- * mlp_network.h: the network that predicts, and the one that trains.
+ * mlp_network.h: the network that predicts.
  *
  * Legend: b examples of a batch, d dense and s sparse input columns, e width of an embedding, k factors, h outputs of a
  * layer, L layers (hidden ones and the output), U users, I items.
@@ -15,7 +15,6 @@
 
 #include "mlp_layers.h"
 #include "model.h"
-#include "optimizer.h"
 
 #define LT_MLP_LAYERS 16
 #define LT_MLP_WIDTH 4096 /* the widest layer */
@@ -86,62 +85,6 @@ lt_status lt_mlp_add_products(lt_env *env, const lt_network *net, int b, const i
                               float *products, float *margin);
 /* margin (ex->n) of examples, without their offsets. */
 lt_status lt_mlp_margins(lt_env *env, const lt_network *net, const lt_inputs *in, const lt_examples *ex, float *margin);
-
-/* ---- training: mlp_trainer.c ---- */
-
-/* Weights with their gradient and moments. */
-typedef struct lt_parameter {
-    int64_t rows, cols;
-    float *weight;
-    float *gradient; /* rows x cols; by_row: one row for each of touched */
-    float *first, *second;
-    bool penalised;
-    /* by_row: gradients and steps of the touched rows alone */
-    bool by_row;
-    int32_t *place;   /* rows: 1 + the row's place in touched, or 0 */
-    int32_t *touched; /* the batch's rows, in the order they were met */
-    int32_t n_touched;
-    int32_t *steps; /* rows: steps the row has made */
-    size_t cap_gradient, cap_touched;
-} lt_parameter;
-
-typedef struct lt_mlp_trainer {
-    lt_network net; /* the weights as they are; with batch norm they are not those that predict */
-    lt_optimizer optimizer;
-    bool batch_norm;
-    double dropout;
-    int64_t step;
-    int n_parameters;
-    lt_parameter parameter[LT_MLP_ARRAYS + LT_MLP_LAYERS];
-    lt_parameter *dense_in, *sparse_in, *embedding_in, *user, *item; /* NULL where there is none */
-    lt_parameter *user_factors, *item_factors, *factors_out;
-    lt_parameter *weight[LT_MLP_LAYERS], *bias[LT_MLP_LAYERS], *scale[LT_MLP_LAYERS];
-    /* batch norm, per hidden layer (h): the batch's figures, the running ones, and its scale */
-    float *mean[LT_MLP_LAYERS], *variance[LT_MLP_LAYERS], *inverse_sd[LT_MLP_LAYERS];
-    float *running_mean[LT_MLP_LAYERS], *running_variance[LT_MLP_LAYERS], *norm_scale[LT_MLP_LAYERS];
-    /* a batch on its way: before and after each layer's activation, dropout's masks, batch norm's output */
-    int batch; /* the most examples */
-    float *z[LT_MLP_LAYERS], *a[LT_MLP_LAYERS], *mask[LT_MLP_LAYERS], *normal[LT_MLP_LAYERS];
-    float *embedded, *embedded_gradient; /* b x 2e */
-    float *products;                     /* b x k */
-    float *gradient[2];                  /* b x widest layer */
-} lt_mlp_trainer;
-
-/* From a shape, with options already in *t: net's shape, optimizer, batch_norm, dropout, batch. inputs: how many input
- * values an example usually has, for the scale of the random weights. */
-lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_random *rng);
-/* Forward: margins in t->z[L-1]. */
-lt_status lt_mlp_forward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
-                         lt_random *rng);
-/* Backward from slope (b), the loss's derivative by each margin, to the gradients; then one step of the optimizer. */
-lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
-                          float *slope);
-lt_status lt_mlp_step(lt_env *env, lt_mlp_trainer *t);
-/* The predicting network: batch norm folded in, margin = scale * margin + shift, rows never trained set to zero. */
-void lt_mlp_freeze(lt_mlp_trainer *t, double scale, double shift, lt_network *out);
-
-/* Gives back what training alone needs. */
-void lt_mlp_trainer_free(lt_env *env, lt_mlp_trainer *t);
 
 /* ---- scoring: mlp_score.c, the functions of lt_algorithm ---- */
 

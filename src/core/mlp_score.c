@@ -308,6 +308,7 @@ static lt_status mean_slope(lt_env *env, const lt_network *net, const float *v, 
         LT_TRY(
             lt_product(env, false, false, STEPS, net->width[l + 1], net->width[l], a, net->weight[l + 1], 0, z[l + 1]));
     }
+    memset(slope, 0, (size_t)net->width[0] * sizeof *slope);
     gradient = g[0];
     for (int i = 0; i < STEPS; i++)
         gradient[i] = 1.0f / STEPS;
@@ -316,9 +317,11 @@ static lt_status mean_slope(lt_env *env, const lt_network *net, const float *v, 
 
         LT_TRY(lt_product(env, false, true, STEPS, net->width[l - 1], net->width[l], gradient, net->weight[l], 0, to));
         gradient = to;
-        lt_activate_back(net->activation, (int64_t)STEPS * net->width[l - 1], z[l - 1], gradient);
+        /* the last sums are the slope; others are not wanted */
+        lt_activate_back(net->activation, STEPS, net->width[l - 1], z[l - 1], gradient, l == 1 ? slope : a);
     }
-    lt_column_sums(STEPS, net->width[0], gradient, slope);
+    if (last == 0)
+        lt_column_sums(STEPS, 1, gradient, slope);
 
     for (int l = 0; l <= last; l++)
         lt_free(env, z[l]);

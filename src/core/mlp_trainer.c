@@ -1,20 +1,36 @@
 /*
- * mlp_trainer.c: forward and backward of a training batch, the optimizer's step, and the frozen result.
+ * mlp_trainer.c: what training keeps: weights, moments, room for batches; and the frozen result.
  *
  * A hidden layer is: inputs times weights, batch norm (if asked for), bias, activation, dropout (if asked for).
- * Sparse columns' weights, embeddings and factors have gradients for the rows a batch touches, and only those rows make
- * a step, moments and penalties included ("lazy" updates).  Each such row counts its own steps, so that Adam treats a
- * rare row as if the batches without it had not been.
+ * Sparse columns' weights, embeddings and factors are stepped where a batch touches their rows, moments and penalties
+ * included ("lazy" updates).  Each such row counts its own steps, so that Adam treats a rare row as if the batches
+ * without it had not been.
  */
-#include "mlp_network.h"
+#include "mlp_trainer.h"
 
 #include <math.h>
 #include <string.h>
 
-/* The batch's share in the running mean and variance. */
-#define NORM_RATE 0.1f
 #define EMBEDDING_SD 0.03 /* larger ones are noise that rare rows never lose; smaller ones are slow to leave zero */
 #define FILL_BLOCK 65536  /* random values between polls */
+#define LINE 16           /* values of a cache line */
+/* Weights of one layer that are kept turned as well: BLAS is slow to turn small ones itself, at every product. */
+#define TURNED_MOST 32768
+
+/*
+ * How batches are divided.  Small blocks keep all of an example's way in the second-level cache and let many threads
+ * share a batch; but every part writes a gradient and has it read again, which has to be little beside its products.
+ */
+#define BLOCK_ROWS 64
+#define BLOCK_ROWS_LARGE 128 /* of a network with more than SMALL_VALUES dense weights */
+#define BLOCK_ROWS_LEAST 16
+#define SMALL_VALUES 32768
+#define PARTS_VALUES (1 << 22) /* values that the parts' gradients may take, with at least PARTS_LEAST parts */
+#define PARTS_LEAST 4
+#define PARTS_MOST 256
+#define TASK_FLOPS 1e9 /* of a block at most: some milliseconds */
+#define RUN_FLOPS 5e8  /* of the batches of one run, if it has several */
+#define BATCHES_MOST 32
 
 /* ---- initial weights ---- */
 
@@ -42,25 +58,6 @@ static double initial_sd(const lt_network *net, int layer, double inputs)
 
 /* ---- parameters ---- */
 
-static lt_status add_parameter(lt_env *env, lt_mlp_trainer *t, lt_parameter p, lt_parameter **out)
-{
-    int moments = lt_optimizer_moments(t->optimizer.kind);
-    size_t values = (size_t)(p.rows * p.cols);
-
-    if (p.by_row) {
-        LT_TRY(lt_alloc(env, &p.place, (size_t)p.rows, sizeof *p.place, "the network's gradients"));
-        LT_TRY(lt_alloc(env, &p.steps, (size_t)p.rows, sizeof *p.steps, "the network's gradients"));
-    } else
-        LT_TRY(lt_alloc(env, &p.gradient, values, sizeof(float), "the network's gradients"));
-    if (moments >= 1)
-        LT_TRY(lt_alloc(env, &p.first, values, sizeof(float), "the optimizer's moments"));
-    if (moments >= 2)
-        LT_TRY(lt_alloc(env, &p.second, values, sizeof(float), "the optimizer's moments"));
-    *out = &t->parameter[t->n_parameters++];
-    **out = p;
-    return LT_OK;
-}
-
 /* The trainer's name for a network's array. */
 static lt_parameter **parameter_of(lt_mlp_trainer *t, const lt_mlp_array *array)
 {
@@ -81,41 +78,75 @@ static lt_parameter **parameter_of(lt_mlp_trainer *t, const lt_mlp_array *array)
                                                  : &t->embedding_in;
 }
 
-static lt_status init_layer(lt_env *env, lt_mlp_trainer *t, int l)
+/* Places for the dense parameters, penalised ones first, each at the begin of a cache line. */
+static void lay_out(lt_mlp_trainer *t)
 {
-    const char *what = "a batch on its way through the network";
-    size_t h = (size_t)t->net.width[l], bh = (size_t)t->batch * h;
+    for (int penalised = 1; penalised >= 0; penalised--) {
+        for (int i = 0; i < t->n_parameters; i++) {
+            lt_parameter *p = &t->parameter[i];
 
-    LT_TRY(lt_alloc(env, &t->z[l], bh, sizeof(float), what));
-    if (l == t->net.layers - 1)
-        return LT_OK;
-    LT_TRY(lt_alloc(env, &t->a[l], bh, sizeof(float), what));
-    if (t->dropout > 0)
-        LT_TRY(lt_alloc(env, &t->mask[l], bh, sizeof(float), what));
-    if (t->batch_norm) {
-        float **of[] = {&t->mean[l],         &t->variance[l],         &t->inverse_sd[l],
-                        &t->running_mean[l], &t->running_variance[l], &t->norm_scale[l]};
+            if (p->by_row || p->penalised != penalised)
+                continue;
+            p->at = t->n_values;
+            t->n_values += (p->rows * p->cols + LINE - 1) / LINE * LINE;
+        }
+        if (penalised)
+            t->n_penalised = t->n_values;
+    }
+}
 
-        LT_TRY(lt_alloc(env, &t->normal[l], bh, sizeof(float), what));
-        for (size_t i = 0; i < sizeof of / sizeof of[0]; i++)
-            LT_TRY(lt_alloc(env, of[i], h, sizeof(float), "batch norm"));
-        for (size_t j = 0; j < h; j++)
-            t->norm_scale[l][j] = 1;
-        LT_TRY(add_parameter(env, t, (lt_parameter){.rows = 1, .cols = (int64_t)h, .weight = t->norm_scale[l]},
-                             &t->scale[l]));
+/* Weights and moments of all parameters; *weight is where the network has the parameter's. */
+static lt_status make_parameters(lt_env *env, lt_mlp_trainer *t, float ***weight)
+{
+    int moments = lt_optimizer_moments(t->optimizer.kind);
+    const char *weights = "the network's weights", *of_optimizer = "the optimizer's moments";
+
+    lay_out(t);
+    LT_TRY(lt_alloc(env, &t->values, (size_t)t->n_values, sizeof(float), weights));
+    if (moments >= 1)
+        LT_TRY(lt_alloc(env, &t->first, (size_t)t->n_values, sizeof(float), of_optimizer));
+    if (moments >= 2)
+        LT_TRY(lt_alloc(env, &t->second, (size_t)t->n_values, sizeof(float), of_optimizer));
+    for (int i = 0; i < t->n_parameters; i++) {
+        lt_parameter *p = &t->parameter[i];
+        size_t values = (size_t)(p->rows * p->cols);
+
+        if (!p->by_row)
+            p->weight = t->values + p->at;
+        else {
+            LT_TRY(lt_alloc(env, &p->weight, values, sizeof(float), weights));
+            if (moments >= 1)
+                LT_TRY(lt_alloc(env, &p->first, values, sizeof(float), of_optimizer));
+            if (moments >= 2)
+                LT_TRY(lt_alloc(env, &p->second, values, sizeof(float), of_optimizer));
+            LT_TRY(lt_alloc(env, &p->place, (size_t)p->rows, sizeof *p->place, "the network's gradients"));
+            LT_TRY(lt_alloc(env, &p->steps, (size_t)p->rows, sizeof *p->steps, "the network's gradients"));
+            if (p != t->sparse_in)
+                LT_TRY(lt_grow(env, &p->entry, &p->cap_entries, (size_t)t->batch, sizeof *p->entry, "a batch"));
+        }
+        *weight[i] = p->weight;
     }
     return LT_OK;
 }
 
-lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_random *rng)
+static lt_status init_parameters(lt_env *env, lt_mlp_trainer *t, double inputs, lt_random *rng)
 {
     lt_mlp_array array[LT_MLP_ARRAYS];
-    size_t widest = 1, embedded = (size_t)t->batch * 2 * (size_t)t->net.embedding;
-    size_t products = (size_t)t->batch * (size_t)t->net.factors;
-    int n;
+    float **weight[LT_MLP_ARRAYS + LT_MLP_LAYERS];
+    int n = lt_mlp_arrays(&t->net, array), hidden = t->net.layers - 1;
 
-    LT_TRY(lt_mlp_alloc(env, &t->net));
-    n = lt_mlp_arrays(&t->net, array);
+    for (int i = 0; i < n; i++) {
+        weight[t->n_parameters] = array[i].values;
+        *parameter_of(t, &array[i]) = &t->parameter[t->n_parameters];
+        t->parameter[t->n_parameters++] = (lt_parameter){
+            .rows = array[i].rows, .cols = array[i].cols, .penalised = !array[i].bias, .by_row = array[i].by_row};
+    }
+    for (int l = 0; l < hidden && t->batch_norm; l++) {
+        weight[t->n_parameters] = &t->norm_scale[l];
+        t->scale[l] = &t->parameter[t->n_parameters];
+        t->parameter[t->n_parameters++] = (lt_parameter){.rows = 1, .cols = t->net.width[l]};
+    }
+    LT_TRY(make_parameters(env, t, weight));
     for (int i = 0; i < n; i++) {
         const lt_mlp_array *a = &array[i];
         double from = a->layer > 0 ? (double)a->rows : inputs;
@@ -123,205 +154,110 @@ lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_
 
         if (!a->bias)
             LT_TRY(fill(env, *a->values, a->rows * a->cols, sd, rng));
-        LT_TRY(add_parameter(
-            env, t,
-            (lt_parameter){
-                .rows = a->rows, .cols = a->cols, .weight = *a->values, .penalised = !a->bias, .by_row = a->by_row},
-            parameter_of(t, a)));
     }
     for (int32_t k = 0; k < t->net.factors; k++)
         t->net.factors_out[k] = 1; /* begins as the inner product, that of a factorization */
+    for (int l = 0; l < hidden; l++) {
+        size_t h = (size_t)t->net.width[l], next = (size_t)t->net.width[l + 1];
+
+        if (next > 1 && h * next <= TURNED_MOST)
+            LT_TRY(lt_alloc(env, &t->turned[l + 1], h * next, sizeof(float), "the network's weights"));
+        if (!t->batch_norm)
+            continue;
+        LT_TRY(lt_alloc(env, &t->running_mean[l], h, sizeof(float), "batch norm"));
+        LT_TRY(lt_alloc(env, &t->running_variance[l], h, sizeof(float), "batch norm"));
+        for (size_t j = 0; j < h; j++)
+            t->norm_scale[l][j] = 1;
+    }
+    lt_mlp_weights_changed(t);
+    return LT_OK;
+}
+
+/* ---- room for batches ---- */
+
+static lt_status init_part(lt_env *env, lt_mlp_trainer *t, lt_mlp_part *p, size_t widest)
+{
+    const char *what = "a batch on its way through the network";
+    size_t b = (size_t)t->block_most;
+
+    LT_TRY(lt_alloc(env, &p->gradient, (size_t)t->n_values, sizeof(float), "the network's gradients"));
     for (int l = 0; l < t->net.layers; l++) {
-        LT_TRY(init_layer(env, t, l));
-        widest = (size_t)t->net.width[l] > widest ? (size_t)t->net.width[l] : widest;
+        size_t h = (size_t)t->net.width[l], bh = b * h;
+
+        LT_TRY(lt_alloc(env, &p->z[l], bh, sizeof(float), what));
+        if (l == t->net.layers - 1)
+            break;
+        LT_TRY(lt_alloc(env, &p->a[l], bh, sizeof(float), what));
+        if (t->dropout > 0)
+            LT_TRY(lt_alloc(env, &p->mask[l], bh, sizeof(float), what));
+        if (!t->batch_norm)
+            continue;
+        LT_TRY(lt_alloc(env, &p->normal[l], bh, sizeof(float), what));
+        LT_TRY(lt_alloc(env, &p->mean[l], h, sizeof(float), what));
+        LT_TRY(lt_alloc(env, &p->squares[l], h, sizeof(float), what));
+        LT_TRY(lt_alloc(env, &p->inverse_sd[l], h, sizeof(float), what));
     }
     for (int i = 0; i < 2; i++)
-        LT_TRY(lt_alloc(env, &t->gradient[i], (size_t)t->batch * widest, sizeof(float), "a batch's gradients"));
-    LT_TRY(lt_alloc(env, &t->products, products, sizeof(float), "a batch's embeddings"));
-    LT_TRY(lt_alloc(env, &t->embedded, embedded, sizeof(float), "a batch's embeddings"));
-    return lt_alloc(env, &t->embedded_gradient, embedded, sizeof(float), "a batch's embeddings");
+        LT_TRY(lt_alloc(env, &p->back[i], b * widest, sizeof(float), what));
+    return lt_alloc(env, &p->sum, 2 * widest, sizeof(float), what);
 }
 
-/* ---- forward ---- */
-
-/* The running figures begin with the first batch's, so that a short training is not pulled towards nothing. */
-static void run_norm(lt_mlp_trainer *t, int l, int b)
+/* How batches are divided: by the network and the size of a batch alone. */
+static void divide(lt_mlp_trainer *t, double flops)
 {
-    float rate = t->step == 0 ? 1 : NORM_RATE;
-    float unbiased = b > 1 ? (float)b / (float)(b - 1) : 1;
+    int64_t most = PARTS_VALUES / t->n_values, blocks;
 
-    for (int j = 0; j < t->net.width[l]; j++) {
-        t->running_mean[l][j] += rate * (t->mean[l][j] - t->running_mean[l][j]);
-        t->running_variance[l][j] += rate * (t->variance[l][j] * unbiased - t->running_variance[l][j]);
+    most = most < PARTS_LEAST ? PARTS_LEAST : most > PARTS_MOST ? PARTS_MOST : most;
+    most = t->parts_most > 0 ? t->parts_most : most;
+    if (t->block_rows == 0) {
+        double rows = t->n_values > SMALL_VALUES ? BLOCK_ROWS_LARGE : BLOCK_ROWS;
+
+        rows = rows * flops > TASK_FLOPS ? TASK_FLOPS / flops : rows;
+        if (t->batch_norm && rows < (double)t->batch / (double)most)
+            rows = ceil((double)t->batch / (double)most); /* a part is one block */
+        t->block_rows = rows < BLOCK_ROWS_LEAST ? BLOCK_ROWS_LEAST : (int)rows;
     }
+    t->block_rows = t->block_rows < t->batch ? t->block_rows : t->batch;
+    blocks = (t->batch + t->block_rows - 1) / t->block_rows;
+    t->blocks_of_part = t->batch_norm ? 1 : (int)((blocks + most - 1) / most);
+    t->parts = (int)((blocks + t->blocks_of_part - 1) / t->blocks_of_part);
+    t->block_most = t->block_rows + t->group - 1 < t->batch ? t->block_rows + t->group - 1 : t->batch;
+    t->most_batches = (int)(RUN_FLOPS / (flops * t->batch));
+    t->most_batches = t->most_batches < 1 ? 1 : t->most_batches > BATCHES_MOST ? BATCHES_MOST : t->most_batches;
 }
 
-lt_status lt_mlp_forward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
-                         lt_random *rng)
+lt_status lt_mlp_trainer_init(lt_env *env, lt_mlp_trainer *t, double inputs, lt_random *rng)
 {
-    lt_network *net = &t->net;
-    int b = in->b, last = net->layers - 1;
-
-    LT_TRY(lt_mlp_first(env, net, in, user, item, t->embedded, t->z[0]));
-    for (int l = 0; l < last; l++) {
-        int h = net->width[l];
-
-        if (t->batch_norm) {
-            lt_batch_norm(b, h, t->norm_scale[l], t->z[l], t->normal[l], t->mean[l], t->variance[l], t->inverse_sd[l]);
-            run_norm(t, l, b);
-        }
-        lt_bias_activate(net->activation, b, h, net->bias[l], t->z[l], t->a[l]);
-        if (t->dropout > 0) {
-            lt_dropout_mask(rng, t->dropout, (int64_t)b * h, t->mask[l]);
-            lt_multiply((int64_t)b * h, t->mask[l], t->a[l]);
-        }
-        LT_TRY(lt_product(env, false, false, b, net->width[l + 1], h, t->a[l], net->weight[l + 1], 0, t->z[l + 1]));
-    }
-    lt_add_bias(b, 1, net->bias[last], t->z[last]);
-    return lt_mlp_add_products(env, net, b, user, item, t->products, t->z[last]);
-}
-
-/* ---- backward ---- */
-
-/* The gradient of one row of a by-row parameter, zero when the batch meets it first. */
-static lt_status touch(lt_env *env, lt_parameter *p, int64_t row, float **gradient)
-{
-    size_t cols = (size_t)p->cols;
-    int32_t n = p->n_touched;
-
-    if (p->place[row] == 0) {
-        LT_TRY(lt_grow(env, &p->touched, &p->cap_touched, (size_t)n + 1, sizeof *p->touched, "a batch's gradients"));
-        LT_TRY(
-            lt_grow(env, &p->gradient, &p->cap_gradient, ((size_t)n + 1) * cols, sizeof(float), "a batch's gradients"));
-        memset(p->gradient + (size_t)n * cols, 0, cols * sizeof(float));
-        p->touched[n] = (int32_t)row;
-        p->place[row] = ++p->n_touched;
-    }
-    *gradient = p->gradient + (size_t)(p->place[row] - 1) * cols;
-    return LT_OK;
-}
-
-static lt_status sparse_back(lt_env *env, lt_parameter *p, const lt_batch *in, const float *g)
-{
-    for (int i = 0; i < in->b; i++, g += p->cols)
-        for (int64_t k = in->start[i]; k < in->start[i + 1]; k++) {
-            float *row;
-
-            LT_TRY(touch(env, p, in->col[k], &row));
-            lt_add_scaled(p->cols, in->val == NULL ? 1 : in->val[k], g, row);
-        }
-    return LT_OK;
-}
-
-/* g: b rows at a distance of 2e. */
-static lt_status embedding_back(lt_env *env, lt_parameter *p, const int32_t *number, int b, const float *g)
-{
-    for (int i = 0; i < b && number != NULL; i++, g += 2 * p->cols) {
-        float *row;
-
-        if (number[i] < 0 || number[i] >= p->rows)
-            continue;
-        LT_TRY(touch(env, p, number[i], &row));
-        lt_add_scaled(p->cols, 1, g, row);
-    }
-    return LT_OK;
-}
-
-/* The product branch: each side's factors by the other's. */
-static lt_status products_back(lt_env *env, lt_mlp_trainer *t, int b, const int32_t *user, const int32_t *item,
-                               const float *slope)
-{
+    const char *what = "a batch's embeddings";
+    size_t b = (size_t)t->batch, widest = 1, blocks;
     const lt_network *net = &t->net;
-    size_t k = (size_t)net->factors;
+    double flops = 0; /* of an example, forward and backward */
 
-    LT_TRY(lt_product(env, true, false, net->factors, 1, b, t->products, slope, 0, t->factors_out->gradient));
-    for (int i = 0; i < b; i++) {
-        const float *p, *q;
-        float *by_user, *by_item;
-
-        if (user[i] < 0 || user[i] >= net->users || item[i] < 0 || item[i] >= net->items)
-            continue;
-        p = net->user_factors + (size_t)user[i] * k;
-        q = net->item_factors + (size_t)item[i] * k;
-        LT_TRY(touch(env, t->user_factors, user[i], &by_user));
-        LT_TRY(touch(env, t->item_factors, item[i], &by_item));
-        for (size_t j = 0; j < k; j++) {
-            float g = slope[i] * net->factors_out[j];
-
-            by_user[j] += g * q[j];
-            by_item[j] += g * p[j];
-        }
+    t->batch_norm = t->batch_norm && net->layers > 1;
+    LT_TRY(init_parameters(env, t, inputs, rng));
+    for (int l = 0; l < net->layers; l++) {
+        widest = (size_t)net->width[l] > widest ? (size_t)net->width[l] : widest;
+        flops += 6.0 * (l == 0 ? inputs : net->width[l - 1]) * net->width[l];
     }
-    return LT_OK;
-}
-
-lt_status lt_mlp_backward(lt_env *env, lt_mlp_trainer *t, const lt_batch *in, const int32_t *user, const int32_t *item,
-                          float *slope)
-{
-    lt_network *net = &t->net;
-    int b = in->b, e = net->embedding, h = net->width[0];
-    float *g = slope; /* by the layer's z, after batch norm and bias; b x h */
-
-    if (net->factors > 0 && user != NULL && item != NULL)
-        LT_TRY(products_back(env, t, b, user, item, slope));
-    for (int l = net->layers - 1;; l--) {
-        int out = net->width[l];
-
-        if (l < net->layers - 1) {
-            if (t->dropout > 0)
-                lt_multiply((int64_t)b * out, t->mask[l], g);
-            lt_activate_back(net->activation, (int64_t)b * out, t->z[l], g);
-        }
-        lt_column_sums(b, out, g, t->bias[l]->gradient);
-        if (l < net->layers - 1 && t->batch_norm)
-            lt_batch_norm_back(b, out, t->norm_scale[l], t->normal[l], t->inverse_sd[l], t->bias[l]->gradient,
-                               t->scale[l]->gradient, g);
-        if (l == 0)
-            break;
-        LT_TRY(lt_product(env, true, false, net->width[l - 1], out, b, t->a[l - 1], g, 0, t->weight[l]->gradient));
-        LT_TRY(lt_product(env, false, true, b, net->width[l - 1], out, g, net->weight[l], 0, t->gradient[l % 2]));
-        g = t->gradient[l % 2];
-    }
-    if (net->dense > 0)
-        LT_TRY(lt_product(env, true, false, net->dense, h, b, in->x, g, 0, t->dense_in->gradient));
-    if (e > 0) {
-        LT_TRY(lt_product(env, true, false, 2 * e, h, b, t->embedded, g, 0, t->embedding_in->gradient));
-        LT_TRY(lt_product(env, false, true, b, 2 * e, h, g, net->embedding_in, 0, t->embedded_gradient));
-        LT_TRY(embedding_back(env, t->user, user, b, t->embedded_gradient));
-        LT_TRY(embedding_back(env, t->item, item, b, t->embedded_gradient + e));
-    }
-    if (net->sparse > 0)
-        LT_TRY(sparse_back(env, t->sparse_in, in, g));
-    return LT_OK;
-}
-
-lt_status lt_mlp_step(lt_env *env, lt_mlp_trainer *t)
-{
-    t->step++;
-    for (int i = 0; i < t->n_parameters; i++) {
-        lt_parameter *p = &t->parameter[i];
-
-        if (p->rows * p->cols > FILL_BLOCK)
-            LT_TRY(lt_poll(env));
-        if (!p->by_row) {
-            lt_optimizer_step(&t->optimizer, t->step, p->penalised, p->rows * p->cols, p->gradient, p->first, p->second,
-                              p->weight);
-            continue;
-        }
-        for (int32_t k = 0; k < p->n_touched; k++) {
-            int32_t row = p->touched[k];
-            int64_t at = row * p->cols;
-
-            p->place[row] = 0;
-            if (p->steps[row] < INT32_MAX)
-                p->steps[row]++;
-            lt_optimizer_step(&t->optimizer, p->steps[row], p->penalised, p->cols, p->gradient + k * p->cols,
-                              p->first == NULL ? NULL : p->first + at, p->second == NULL ? NULL : p->second + at,
-                              p->weight + at);
-        }
-        p->n_touched = 0;
-    }
-    return LT_OK;
+    divide(t, flops);
+    LT_TRY(lt_alloc(env, &t->part, (size_t)t->parts, sizeof *t->part, "a batch"));
+    for (int k = 0; k < t->parts; k++)
+        LT_TRY(init_part(env, t, &t->part[k], widest));
+    blocks = (size_t)t->parts * (size_t)t->blocks_of_part;
+    LT_TRY(lt_alloc(env, &t->plan, (size_t)t->most_batches, sizeof *t->plan, "a batch"));
+    for (int i = 0; i < t->most_batches; i++)
+        LT_TRY(lt_alloc(env, &t->plan[i].bound, blocks + 1, sizeof *t->plan[i].bound, "a batch"));
+    LT_TRY(lt_alloc(env, &t->slope, b, sizeof *t->slope, "a batch"));
+    if (net->sparse > 0 && net->layers > 1)
+        LT_TRY(lt_alloc(env, &t->first_gradient, b * (size_t)net->width[0], sizeof(float), "a batch's gradients"));
+    if (net->embedding == 0 && net->factors == 0)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &t->user_of, b, sizeof *t->user_of, "a batch"));
+    LT_TRY(lt_alloc(env, &t->item_of, b, sizeof *t->item_of, "a batch"));
+    LT_TRY(lt_alloc(env, &t->products, b * (size_t)net->factors, sizeof(float), what));
+    LT_TRY(lt_alloc(env, &t->factors_gradient, 2 * b * (size_t)net->factors, sizeof(float), what));
+    LT_TRY(lt_alloc(env, &t->embedded, 2 * b * (size_t)net->embedding, sizeof(float), what));
+    return lt_alloc(env, &t->embedded_gradient, 2 * b * (size_t)net->embedding, sizeof(float), what);
 }
 
 /* ---- freezing ---- */
@@ -364,8 +300,7 @@ void lt_mlp_freeze(lt_mlp_trainer *t, double scale, double shift, lt_network *ou
     forget_untouched(t->user_factors, out->user_factors);
     forget_untouched(t->item_factors, out->item_factors);
     for (int l = 0; l < last && t->batch_norm; l++) {
-        /* the batch's room, free between batches */
-        float *factor = t->inverse_sd[l];
+        float *factor = t->part[0].sum; /* free between batches */
 
         for (int j = 0; j < out->width[l]; j++) {
             factor[j] = t->norm_scale[l][j] / sqrtf(t->running_variance[l][j] + (float)LT_BATCH_NORM_EPSILON);
@@ -377,24 +312,45 @@ void lt_mlp_freeze(lt_mlp_trainer *t, double scale, double shift, lt_network *ou
     out->bias[last][0] = (float)(scale * out->bias[last][0] + shift);
 }
 
+static void free_part(lt_env *env, lt_mlp_part *p)
+{
+    void *own[] = {p->gradient, p->back[0], p->back[1], p->sum};
+
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        lt_free(env, own[i]);
+    for (int l = 0; l < LT_MLP_LAYERS; l++) {
+        void *of_layer[] = {p->z[l],      p->a[l],    p->mask[l],   p->normal[l],
+                            p->inverse_sd[l], p->mean[l], p->squares[l]};
+
+        for (size_t i = 0; i < sizeof of_layer / sizeof of_layer[0]; i++)
+            lt_free(env, of_layer[i]);
+    }
+    lt_batch_free(env, &p->in);
+}
+
 void lt_mlp_trainer_free(lt_env *env, lt_mlp_trainer *t)
 {
+    void *own[] = {t->values,  t->first,    t->second,   t->user_of,          t->item_of,         t->slope,
+                   t->products, t->embedded, t->first_gradient, t->embedded_gradient, t->factors_gradient};
+
+    for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
+        lt_free(env, own[i]);
     for (int i = 0; i < t->n_parameters; i++) {
         lt_parameter *p = &t->parameter[i];
-        void *part[] = {p->weight, p->gradient, p->first, p->second, p->place, p->touched, p->steps};
+        void *of_rows[] = {p->weight, p->first, p->second, p->place, p->steps, p->entry};
 
-        for (size_t k = 0; k < sizeof part / sizeof part[0]; k++)
-            lt_free(env, part[k]);
+        for (size_t k = 0; p->by_row && k < sizeof of_rows / sizeof of_rows[0]; k++)
+            lt_free(env, of_rows[k]);
     }
-    for (int l = 0; l < t->net.layers; l++) {
-        void *part[] = {t->z[l], t->a[l], t->mask[l], t->normal[l]};
-
-        for (size_t k = 0; k < sizeof part / sizeof part[0]; k++)
-            lt_free(env, part[k]);
+    for (int l = 0; l < LT_MLP_LAYERS; l++) {
+        lt_free(env, t->turned[l]);
+        lt_free(env, t->running_mean[l]);
+        lt_free(env, t->running_variance[l]);
     }
-    lt_free(env, t->gradient[0]);
-    lt_free(env, t->gradient[1]);
-    lt_free(env, t->embedded);
-    lt_free(env, t->embedded_gradient);
-    lt_free(env, t->products);
+    for (int k = 0; k < t->parts; k++)
+        free_part(env, &t->part[k]);
+    for (int i = 0; i < t->most_batches; i++)
+        lt_free(env, t->plan[i].bound);
+    lt_free(env, t->part);
+    lt_free(env, t->plan);
 }

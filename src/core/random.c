@@ -6,6 +6,8 @@
 #include <math.h>
 #include <string.h>
 
+#define SHUFFLED 32 /* draws at a time */
+
 static uint64_t rotate(uint64_t x, int by)
 {
     return (x << by) | (x >> (64 - by));
@@ -74,14 +76,24 @@ int64_t lt_random_below(lt_random *r, int64_t bound)
     return (int64_t)(product >> 64);
 }
 
+/* Numbers are drawn some ahead of their swaps, so that what they name is there when it is wanted. */
 void lt_random_shuffle(lt_random *r, int32_t *v, int64_t n)
 {
-    for (int64_t i = n - 1; i > 0; i--) {
-        int64_t j = lt_random_below(r, i + 1);
-        int32_t t = v[i];
+    int64_t drawn[SHUFFLED];
 
-        v[i] = v[j];
-        v[j] = t;
+    for (int64_t i = n - 1; i > 0; i -= SHUFFLED) {
+        int64_t many = i < SHUFFLED ? i : SHUFFLED;
+
+        for (int64_t k = 0; k < many; k++) {
+            drawn[k] = lt_random_below(r, i - k + 1);
+            __builtin_prefetch(&v[drawn[k]], 1);
+        }
+        for (int64_t k = 0; k < many; k++) {
+            int32_t t = v[i - k];
+
+            v[i - k] = v[drawn[k]];
+            v[drawn[k]] = t;
+        }
     }
 }
 

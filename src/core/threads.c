@@ -210,3 +210,20 @@ lt_status lt_run(lt_env *env, int64_t tasks, lt_task run, void *context)
     }
     return LT_OK;
 }
+
+/* ---- stages ---- */
+
+void lt_stages_wait(lt_stages *stages, int64_t first)
+{
+    for (int looks = 0; atomic_load_explicit(&stages->done, memory_order_acquire) < first; looks++) {
+        if (looks < LOOKS)
+            pause_a_little();
+        else
+            sched_yield();
+    }
+}
+
+void lt_stages_done(lt_stages *stages)
+{
+    atomic_fetch_add_explicit(&stages->done, 1, memory_order_acq_rel);
+}

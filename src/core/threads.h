@@ -11,6 +11,8 @@
 
 #include "base.h"
 
+#include <stdatomic.h>
+
 #define LT_THREADS_MOST 64
 
 /* tasks 0 .. tasks-1; member: from 0, the caller, to lt_threads - 1, for working memory of its own. */
@@ -35,5 +37,16 @@ int lt_threads(const lt_env *env);
  * after a pause.
  */
 lt_status lt_run(lt_env *env, int64_t tasks, lt_task run, void *context);
+
+/*
+ * Stages within a run, for work whose stages take microseconds: a task that needs all tasks before number `first` to be
+ * done waits for them, which are done or on their way, since tasks are handed out in order.  Every task of the run says
+ * when it is done.  Begins as zeros.
+ */
+typedef struct lt_stages {
+    _Alignas(64) atomic_llong done;
+} lt_stages;
+void lt_stages_wait(lt_stages *stages, int64_t first);
+void lt_stages_done(lt_stages *stages);
 
 #endif

@@ -29,6 +29,46 @@ static void test_slopes(void)
     }
 }
 
+/* Many at a time, in float, against one at a time; the count leaves a rest at every width. */
+static void test_many(void)
+{
+    enum { N = 203 };
+    float margin[N], label[N], weight[N], slope[N];
+
+    for (int loss = LT_LOSS_LOGISTIC; loss <= LT_LOSS_POISSON; loss++) {
+        double sum = 0, weights = 1, want = 0, of_weights = 1, worst = 0;
+
+        for (int i = 0; i < N; i++) {
+            double by_margin;
+
+            margin[i] = (float)(i - 100) / (loss == LT_LOSS_POISSON ? 30.0f : 5.0f);
+            label[i] = (float)(i % 3) / 2;
+            weight[i] = (float)(1 + i % 5);
+            want += weight[i] * lt_loss_value((lt_loss)loss, 1.5, margin[i], label[i], &by_margin);
+            of_weights += weight[i];
+            slope[i] = (float)(0.25 * weight[i] * by_margin);
+        }
+        for (int i = 0; i < N; i++) {
+            float one;
+
+            lt_loss_values((lt_loss)loss, 1.5, 1, &margin[i], &label[i], &weight[i], 0.25, &one, &sum);
+            worst = fmax(worst, fabs(one - slope[i]) / (1 + fabs(slope[i])));
+        }
+        sum = lt_loss_values((lt_loss)loss, 1.5, N, margin, label, weight, 0.25, slope, &weights);
+        near(sum / want, 1, 2e-7, "many values of loss %d", loss);
+        near(weights, of_weights, 0, "and their weights");
+        ok(worst < 1e-6, "many slopes of loss %d (worst %g)", loss, worst);
+    }
+    margin[0] = NAN;
+    ok(isnan(lt_loss_values(LT_LOSS_LOGISTIC, 0, 1, margin, label, weight, 1, slope, (double[]){0})),
+       "no margin, no loss, among many too");
+    margin[0] = -20;
+    label[0] = 0;
+    weight[0] = 1;
+    near(lt_loss_values(LT_LOSS_LOGISTIC, 0, 1, margin, label, weight, 1, slope, (double[]){0}) / exp(-20), 1, 1e-6,
+         "a small loss keeps its digits in float");
+}
+
 static void test_values(void)
 {
     double slope;
@@ -134,6 +174,7 @@ int main(void)
 
     test_slopes();
     test_values();
+    test_many();
     test_links();
     test_steps(env);
     test_penalties(env);

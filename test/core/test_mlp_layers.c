@@ -82,15 +82,16 @@ static void test_activations(void)
     const double step = 1e-5;
 
     for (int f = 0; f < LT_ACTIVATIONS; f++) {
-        double value = 0, slope = 0;
+        double value = 0, slope = 0, sums = 0;
 
         for (double x = -60; x <= 60; x += 0.037) {
-            float z = (float)x, bias = 0.25f, out, g = 2;
+            float z = (float)x, bias = 0.25f, out, g = 2, sum = 1;
             double at = (double)z + 0.25;
 
             lt_bias_activate((lt_activation)f, 1, 1, &bias, &z, &out);
             value = fmax(value, fabs(out - activation((lt_activation)f, at)) / (1 + fabs(at)));
-            lt_activate_back((lt_activation)f, 1, &z, &g);
+            lt_activate_back((lt_activation)f, 1, 1, &z, &g, &sum);
+            sums = fmax(sums, fabs(sum - 1 - g));
             slope =
                 fmax(slope,
                      fabs(g / 2 - (activation((lt_activation)f, at + step) - activation((lt_activation)f, at - step)) /
@@ -98,6 +99,7 @@ static void test_activations(void)
         }
         ok(value < 1e-6, "%s (worst %g)", names[f], value);
         ok(slope < 5e-6, "slope of %s (worst %g)", names[f], slope);
+        ok(sums < 1e-6, "sums of slopes of %s (worst %g)", names[f], sums);
     }
     for (int f = 0; f < LT_ACTIVATIONS; f++) {
         float z = NAN, bias = 0, out = 0;
@@ -134,7 +136,10 @@ static void test_batch_norm_by_hand(void)
 {
     float z[] = {1, 5, 3, 5}, scale[] = {2, 3}, normal[4], mean[2], variance[2], inverse_sd[2];
 
-    lt_batch_norm(2, 2, scale, z, normal, mean, variance, inverse_sd);
+    lt_column_moments(2, 2, z, mean, variance);
+    near(variance[0], 2, 1e-6, "sum of squares");
+    variance[0] /= 2;
+    lt_batch_norm(2, 2, scale, mean, variance, z, normal, inverse_sd);
     near(mean[0], 2, 1e-6, "mean");
     near(variance[0], 1, 1e-6, "variance");
     near(z[0], -2 / sqrt(1 + 1e-5), 1e-6, "scaled");
@@ -164,8 +169,9 @@ static void test_sparse(lt_random *rng)
             }
     }
     ok(worst < 1e-5, "sparse rows times weights");
+    sums[1] = 10;
     lt_column_sums(3, H, z, sums);
-    near(sums[1], (double)z[1] + z[H + 1] + z[2 * H + 1], 1e-5, "column sums");
+    near(sums[1], 10 + (double)z[1] + z[H + 1] + z[2 * H + 1], 1e-5, "column sums are added");
 }
 
 int main(void)
