@@ -5,10 +5,10 @@
  *     P = (X^T X + regularization)^-1,    W_ij = -P_ij / P_jj    (Steck, "Embarrassingly shallow autoencoders for
  * sparse data", 2019).
  *
- * X^T X is added up column by column from the sparse interactions, the inverse is taken in place (inverse.c), and W as
- * well where it is kept whole, so that one matrix of items by items is nearly all the memory.  It is of floats where
- * the matrix's condition leaves them digits enough, and of doubles where it does not, as with weights of thousands.
- * What training takes is compared with the budget before anything is taken.
+ * X^T X is added up column by column from the sparse interactions, by a team, the inverse is taken in place
+ * (inverse.c), and W as well where it is kept whole, so that one matrix of items by items is nearly all the memory.  It
+ * is of floats where the matrix's condition leaves them digits enough, and of doubles where it does not, as with
+ * weights of thousands. What training takes is compared with the budget before anything is taken.
  *
  * Of each item's weights the `neighbors` largest in magnitude are kept.  With 200 of 10,000 (goodbooks) or of 4,000 (an
  * online shop) lists are as good as with all or better, and the model is a fiftieth; as many as there are items make
@@ -16,13 +16,14 @@
  */
 #include "inverse.h"
 #include "neighbors.h"
+#include "threads.h"
+#include "vectorize.h"
 
 #include <math.h>
 #include <string.h>
 
 extern const lt_algorithm lt_ease;
 
-#define POLL_EVERY (1 << 20) /* multiplications between polls */
 #define FLOAT_CONDITION 1e4  /* up to which P in float has errors below about 1e-4 of its norm */
 #define FEW_BYTES_AN_ITEM 80 /* what training takes of memory besides matrix, interactions and weights */
 #define FEW_BYTES 8192
@@ -42,7 +43,7 @@ typedef struct square {
     double *d;
 } square;
 
-static double at(const square *a, size_t k)
+static inline double at(const square *a, size_t k)
 {
     return a->f != NULL ? a->f[k] : a->d[k];
 }
@@ -83,7 +84,11 @@ static lt_status check_budget(lt_env *env, const lt_pairs *seen, bool floats, do
     double weights = kept > 0  ? 2 * items * kept * (sizeof(float) + sizeof(int32_t))
                      : !floats ? items * items * sizeof(float)
                                : 0;
-    double need = matrix + fmax(weights, transposed) + FEW_BYTES_AN_ITEM * items + FEW_BYTES;
+    double inverse = (double)lt_invert_room(seen->cols) * (floats ? sizeof(float) : sizeof(double));
+    double filling = kept > 0 ? (double)lt_neighbor_lists_memory(env, seen->cols, (int64_t)kept) : 0;
+    double columns = lt_threads(env) * items * sizeof(double);
+    double need =
+        matrix + fmax(fmax(weights + filling, transposed + columns), inverse) + FEW_BYTES_AN_ITEM * items + FEW_BYTES;
 
     if (env->budget == 0 || (double)env->used + need <= (double)env->budget)
         return LT_OK;
@@ -96,54 +101,58 @@ static lt_status check_budget(lt_env *env, const lt_pairs *seen, bool floats, do
                         ceil((need + (double)env->used) / 1024));
 }
 
-/* sum[j..I) of column j of X^T X. */
-static lt_status add_column(lt_env *env, const lt_pairs *by_user, const lt_pairs *by_item, int32_t j, double *sum,
-                            int64_t *work)
+/* ---- the matrix ---- */
+
+typedef struct products {
+    lt_pairs by_user, by_item;
+    double regularization;
+    const square *a;
+    double **sum; /* by member: I */
+} products;
+
+/* Column j of X^T X + regularization, from the diagonal down. */
+static void add_column(void *context, int64_t j, int member)
 {
-    memset(sum + j, 0, (size_t)(by_item->rows - j) * sizeof *sum);
+    const products *p = context;
+    const lt_pairs *by_user = &p->by_user, *by_item = &p->by_item;
+    double *sum = p->sum[member];
+    size_t n = (size_t)p->a->n, column = (size_t)j * n;
+
+    memset(sum + j, 0, (n - (size_t)j) * sizeof *sum);
     for (int64_t e = by_item->start[j]; e < by_item->start[j + 1]; e++) {
         int64_t first = by_user->start[by_item->col[e]], k = by_user->start[by_item->col[e] + 1];
         double x = by_item->val == NULL ? 1 : by_item->val[e];
 
-        *work += k - first;
         for (k--; k >= first && by_user->col[k] >= j; k--)
             sum[by_user->col[k]] += by_user->val == NULL ? x : x * by_user->val[k];
-        if (*work > POLL_EVERY) {
-            *work = 0;
-            LT_TRY(lt_poll(env));
-        }
     }
-    return LT_OK;
+    sum[j] += p->regularization;
+    for (size_t i = (size_t)j; i < n; i++) {
+        if (p->a->f != NULL)
+            p->a->f[column + i] = (float)sum[i];
+        else
+            p->a->d[column + i] = sum[i];
+    }
 }
 
 /* a: X^T X + regularization, on and below the diagonal. */
 static lt_status add_products(lt_env *env, const lt_pairs *seen, double regularization, const square *a)
 {
-    lt_pairs by_user = *seen, by_item;
-    size_t n = (size_t)a->n;
-    int64_t work = 0;
-    double *sum;
+    products p = {.by_user = *seen, .regularization = regularization, .a = a};
+    int members = lt_threads(env);
 
-    by_user.time = NULL;
-    LT_TRY(lt_pairs_transpose(env, &by_user, &by_item));
-    LT_TRY(lt_alloc(env, &sum, n, sizeof *sum, "a column of ease's matrix"));
-    for (int32_t j = 0; j < a->n; j++) {
-        size_t column = (size_t)j * n;
-
-        LT_TRY(add_column(env, &by_user, &by_item, j, sum, &work));
-        sum[j] += regularization;
-        for (size_t i = (size_t)j; i < n; i++) {
-            if (a->f != NULL)
-                a->f[column + i] = (float)sum[i];
-            else
-                a->d[column + i] = sum[i];
-        }
-        work += a->n - j;
-    }
-    lt_free(env, sum);
-    lt_free(env, by_item.start);
-    lt_free(env, by_item.col);
-    lt_free(env, by_item.val);
+    p.by_user.time = NULL;
+    LT_TRY(lt_pairs_transpose(env, &p.by_user, &p.by_item));
+    LT_TRY(lt_alloc(env, &p.sum, (size_t)members, sizeof *p.sum, "a column of ease's matrix"));
+    for (int m = 0; m < members; m++)
+        LT_TRY(lt_alloc(env, &p.sum[m], (size_t)a->n, sizeof **p.sum, "a column of ease's matrix"));
+    LT_TRY(lt_run(env, a->n, add_column, &p));
+    for (int m = 0; m < members; m++)
+        lt_free(env, p.sum[m]);
+    lt_free(env, p.sum);
+    lt_free(env, p.by_item.start);
+    lt_free(env, p.by_item.col);
+    lt_free(env, p.by_item.val);
     return LT_OK;
 }
 
@@ -157,48 +166,65 @@ static lt_status invert(lt_env *env, const square *a)
     return lt_fail_hint(env, "Raise regularization.");
 }
 
+/* ---- the weights ---- */
+
+typedef struct weights {
+    const square *p;
+    const double *diagonal; /* of P */
+    float *weight;          /* I x I; may be p's own floats */
+} weights;
+
+/* Row i of W from P. */
+static void keep_row(void *context, int64_t i, int member)
+{
+    const weights *w = context;
+    size_t n = (size_t)w->p->n;
+
+    (void)member;
+    for (size_t j = 0; j < n; j++)
+        w->weight[(size_t)i * n + j] = (size_t)i == j ? 0 : (float)(-at(w->p, (size_t)i * n + j) / w->diagonal[j]);
+}
+
 /* weight (I x I): W from P; may be p's own floats. */
 static lt_status keep_all(lt_env *env, const square *p, float *weight)
 {
+    weights w = {.p = p, .weight = weight};
     size_t n = (size_t)p->n;
     double *diagonal;
 
     LT_TRY(lt_alloc(env, &diagonal, n, sizeof *diagonal, "the items' variances"));
     for (size_t j = 0; j < n; j++)
         diagonal[j] = at(p, j * n + j);
-    for (size_t i = 0; i < n; i++) {
-        if (i % 256 == 0)
-            LT_TRY(lt_poll(env));
-        for (size_t j = 0; j < n; j++)
-            weight[i * n + j] = i == j ? 0 : (float)(-at(p, i * n + j) / diagonal[j]);
-    }
+    w.diagonal = diagonal;
+    LT_TRY(lt_run(env, p->n, keep_row, &w));
     lt_free(env, diagonal);
     return LT_OK;
 }
 
-static lt_status keep_largest(lt_env *env, const square *p, int64_t neighbors, lt_model *model)
+/* Column j of W, as a lt_neighbor_row. */
+LT_VECTORIZED static int32_t weights_to(void *context, int32_t j, int member, int32_t *source, float *weight)
 {
-    size_t n = (size_t)p->n;
-    lt_neighbor_lists lists;
-    int32_t *source;
-    float *weight;
+    const square *p = context;
+    size_t row = (size_t)j * (size_t)p->n;
+    double diagonal = at(p, row + (size_t)j);
 
-    LT_TRY(lt_neighbor_lists_init(env, &lists, p->n, neighbors, p->n * neighbors));
-    LT_TRY(lt_alloc(env, &source, n, sizeof *source, "an item's weights"));
-    LT_TRY(lt_alloc(env, &weight, n, sizeof *weight, "an item's weights"));
+    (void)member;
     for (int32_t i = 0; i < p->n; i++)
         source[i] = i;
-    for (int32_t j = 0; j < p->n; j++) {
-        size_t row = (size_t)j * n;
+    for (int32_t i = 0; p->f != NULL && i < p->n; i++)
+        weight[i] = (float)(-p->f[row + (size_t)i] / diagonal);
+    for (int32_t i = 0; p->f == NULL && i < p->n; i++)
+        weight[i] = (float)(-p->d[row + (size_t)i] / diagonal);
+    weight[j] = 0;
+    return p->n;
+}
 
-        if (j % 64 == 0)
-            LT_TRY(lt_poll(env));
-        for (int32_t i = 0; i < p->n; i++)
-            weight[i] = i == j ? 0 : (float)(-at(p, row + (size_t)i) / at(p, row + (size_t)j));
-        LT_TRY(lt_neighbor_lists_add(env, &lists, source, weight, p->n, true));
-    }
-    lt_free(env, source);
-    lt_free(env, weight);
+static lt_status keep_largest(lt_env *env, square *p, int64_t neighbors, lt_model *model)
+{
+    lt_neighbor_lists lists;
+
+    LT_TRY(lt_neighbor_lists_init(env, &lists, p->n, neighbors, p->n * neighbors));
+    LT_TRY(lt_neighbor_lists_fill(env, &lists, true, weights_to, p));
     return lt_neighbor_lists_store(env, &lists, model);
 }
 

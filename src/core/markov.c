@@ -19,6 +19,7 @@
  */
 #include "neighbors.h"
 #include "sort.h"
+#include "threads.h"
 
 #include <float.h>
 #include <math.h>
@@ -164,13 +165,11 @@ static void free_sequences(lt_env *env, sequences *s)
 /* ---- rules ---- */
 
 typedef struct rules {
+    const sequences *s;
     int window;
     double decay, basket, alpha, shrinkage;
-    double *total;  /* I: all that followed */
-    double *sum;    /* I: of one target; 0 in between */
-    int32_t *found; /* I: the sources met */
-    float *weight;  /* I: theirs */
-    int64_t work;   /* rows looked at since the last poll */
+    double *total; /* I: all that followed */
+    double **sum;  /* by member, I: of one target; 0 in between */
 } rules;
 
 /* What the rows of each item give to any rule. */
@@ -198,73 +197,69 @@ static lt_status find_totals(lt_env *env, const sequences *s, rules *r)
 }
 
 /* Every row of the step but those of the target adds to its item's rule; returns the number of sources found. */
-static int32_t add_step(const sequences *s, rules *r, int64_t step, int32_t target, double weight, int32_t n)
+static int32_t add_step(const sequences *s, int64_t step, int32_t target, double weight, double *sum, int32_t *found,
+                        int32_t n)
 {
     for (int64_t p = s->step_start[step]; p < s->step_start[step + 1]; p++) {
         int32_t i = s->item[p];
 
         if (i == target)
             continue;
-        if (r->sum[i] == 0)
-            r->found[n++] = i;
-        r->sum[i] += weight;
+        if (sum[i] == 0)
+            found[n++] = i;
+        sum[i] += weight;
     }
-    r->work += s->step_start[step + 1] - s->step_start[step];
     return n;
 }
 
-/* sum[found[0..n)]: the rules to one target. */
-static lt_status add_target(lt_env *env, const sequences *s, rules *r, int32_t target, int32_t *n)
+/* The rules to one target, as a lt_neighbor_row. */
+static int32_t rules_to(void *context, int32_t target, int member, int32_t *found, float *weight)
 {
-    *n = 0;
+    const rules *r = context;
+    const sequences *s = r->s;
+    double *sum = r->sum[member];
+    int32_t n = 0;
+
     for (int64_t k = s->item_start[target]; k < s->item_start[target + 1]; k++) {
         int64_t p = s->place[k], t = s->step[p];
         double strength = s->weight[p];
 
-        if (r->work++ > CHUNK) {
-            LT_TRY(lt_poll(env));
-            r->work = 0;
-        }
         if (r->basket * strength > 0)
-            *n = add_step(s, r, t, target, r->basket * strength, *n);
+            n = add_step(s, t, target, r->basket * strength, sum, found, n);
         for (int d = 1; d <= r->window && t - d >= 0 && s->step_user[t - d] == s->step_user[t] && strength > 0; d++) {
-            *n = add_step(s, r, t - d, target, strength, *n);
+            n = add_step(s, t - d, target, strength, sum, found, n);
             strength *= r->decay;
         }
     }
-    return LT_OK;
+    for (int32_t k = 0; k < n; k++) {
+        int32_t i = found[k];
+
+        /* a total may have lost a small part to rounding; a weight must be a number that is kept */
+        weight[k] = (float)fmin(sum[i] / pow(fmax(r->total[i], sum[i]) + r->shrinkage, r->alpha), FLT_MAX);
+        sum[i] = 0;
+    }
+    return n;
 }
 
 static lt_status find_rules(lt_env *env, const sequences *s, rules *r, int32_t items, int64_t neighbors,
                             lt_model *model)
 {
+    int members = lt_threads(env);
     lt_neighbor_lists lists;
 
+    r->s = s;
     LT_TRY(lt_alloc(env, &r->total, (size_t)items, sizeof *r->total, "the rules"));
-    LT_TRY(lt_alloc(env, &r->sum, (size_t)items, sizeof *r->sum, "the rules"));
-    LT_TRY(lt_alloc(env, &r->found, (size_t)items, sizeof *r->found, "the rules"));
-    LT_TRY(lt_alloc(env, &r->weight, (size_t)items, sizeof *r->weight, "the rules"));
+    LT_TRY(lt_alloc(env, &r->sum, (size_t)members, sizeof *r->sum, "the rules"));
+    for (int m = 0; m < members; m++)
+        LT_TRY(lt_alloc(env, &r->sum[m], (size_t)items, sizeof **r->sum, "the rules"));
     LT_TRY(lt_neighbor_lists_init(env, &lists, items, neighbors, 0));
     LT_TRY(find_totals(env, s, r));
-    for (int32_t j = 0; j < items; j++) {
-        int32_t n;
-
-        LT_TRY(add_target(env, s, r, j, &n));
-        for (int32_t k = 0; k < n; k++) {
-            int32_t i = r->found[k];
-
-            /* a total may have lost a small part to rounding; a weight must be a number that is kept */
-            r->weight[k] = (float)fmin(r->sum[i] / pow(fmax(r->total[i], r->sum[i]) + r->shrinkage, r->alpha), FLT_MAX);
-            r->sum[i] = 0;
-        }
-        LT_TRY(lt_neighbor_lists_add(env, &lists, r->found, r->weight, n, false));
-        r->work += n;
-    }
+    LT_TRY(lt_neighbor_lists_fill(env, &lists, false, rules_to, r));
     LT_TRY(lt_neighbor_lists_store(env, &lists, model));
     lt_free(env, r->total);
+    for (int m = 0; m < members; m++)
+        lt_free(env, r->sum[m]);
     lt_free(env, r->sum);
-    lt_free(env, r->found);
-    lt_free(env, r->weight);
     return LT_OK;
 }
 

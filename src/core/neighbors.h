@@ -45,18 +45,21 @@ typedef struct lt_neighbor_lists {
     float *weight;          /* n */
     int64_t *start;         /* I + 1: of each target's sources */
     size_t cap_source, cap_weight;
-    float *key, *best_key; /* scratch: I */
-    int32_t *best;
 } lt_neighbor_lists;
 
 /* expected: entries there will be, where that is known; memory is taken for them at once. */
 lt_status lt_neighbor_lists_init(lt_env *env, lt_neighbor_lists *lists, int32_t items, int64_t most, int64_t expected);
+/* A target's sources and their weights, at most I, in any order; returns how many. A task of a team, by `member`. */
+typedef int32_t (*lt_neighbor_row)(void *context, int32_t target, int member, int32_t *source, float *weight);
 /*
- * The next target's n <= I sources, in any order; keeps those of the largest weights, or of the largest magnitudes; of
- * equals the lower item.  Weights that are 0 are left out, and so are negative ones unless by magnitude.
+ * All targets, shared by the team.  Keeps the sources of the largest weights, or of the largest magnitudes; of equals
+ * the lower item.  Weights that are 0 are left out, and so are negative ones unless by magnitude.  The same for every
+ * number of threads, where row's is.
  */
-lt_status lt_neighbor_lists_add(lt_env *env, lt_neighbor_lists *lists, const int32_t *source, const float *weight,
-                                int32_t n, bool by_magnitude);
+lt_status lt_neighbor_lists_fill(lt_env *env, lt_neighbor_lists *lists, bool by_magnitude, lt_neighbor_row row,
+                                 void *context);
+/* Bytes that filling takes besides the lists. */
+size_t lt_neighbor_lists_memory(const lt_env *env, int32_t items, int64_t most);
 /* Adds the arrays to the model; frees the lists. LT_INVALID when there are more than INT32_MAX entries. */
 lt_status lt_neighbor_lists_store(lt_env *env, lt_neighbor_lists *lists, lt_model *model);
 

@@ -82,6 +82,26 @@ static void test_size(bool single, int n)
     test_env_drop(env);
 }
 
+/* Any number of threads makes the same inverse. */
+static void test_threads(bool single)
+{
+    enum { N = 1700 };
+    static const int members[] = {1, 2, 5};
+    lt_env *env = test_env();
+    double *first = NULL, *whole;
+
+    for (int t = 0; t < 3; t++) {
+        double *a = matrix_of(env, N, &whole);
+
+        test_env_team(env, members[t]);
+        fine(env, invert(env, single, N, a));
+        first = t == 0 ? a : first;
+        ok(memcmp(first, a, (size_t)N * N * sizeof *a) == 0, "%s, %d threads: the same inverse",
+           single ? "float" : "double", members[t]);
+    }
+    test_env_drop(env);
+}
+
 static void test_refusals(bool single)
 {
     lt_env *env = test_env();
@@ -110,6 +130,7 @@ int main(void)
     for (int single = 0; single < 2; single++) {
         for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++)
             test_size(single, sizes[i]);
+        test_threads(single);
         test_refusals(single);
     }
     return done();

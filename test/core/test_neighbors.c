@@ -4,12 +4,23 @@
 #include "neighbors.h"
 #include "neighbors_data.h"
 
-extern const lt_algorithm lt_ease, lt_item_knn;
+extern const lt_algorithm lt_ease, lt_item_knn, lt_rp3beta, lt_graph_filter;
+
+/* Target 0 has five sources, the others none. */
+static int32_t five(void *context, int32_t target, int member, int32_t *source, float *weight)
+{
+    static const int32_t from[] = {5, 2, 9, 0, 7};
+    static const float of[] = {0.5f, -2, 0.5f, 0, 0.5f};
+
+    (void)context;
+    (void)member;
+    memcpy(source, from, sizeof from);
+    memcpy(weight, of, sizeof of);
+    return target == 0 ? 5 : 0;
+}
 
 static void test_lists(void)
 {
-    static const int32_t source[] = {5, 2, 9, 0, 7};
-    static const float weight[] = {0.5f, -2, 0.5f, 0, 0.5f};
     static const struct {
         int most;
         bool by_magnitude;
@@ -23,12 +34,121 @@ static void test_lists(void)
         char kept[64] = "";
 
         fine(env, lt_neighbor_lists_init(env, &l, 10, cases[c].most, 0));
-        fine(env, lt_neighbor_lists_add(env, &l, source, weight, 5, cases[c].by_magnitude));
+        fine(env, lt_neighbor_lists_fill(env, &l, cases[c].by_magnitude, five, NULL));
         for (int64_t k = 0; k < l.n; k++)
             snprintf(kept + strlen(kept), sizeof kept - strlen(kept), "%d ", l.source[k]);
         ok(strcmp(kept, cases[c].kept) == 0, "of 5 the best %d%s: %s(of equals the lower)", cases[c].most,
            cases[c].by_magnitude ? " by magnitude" : "", kept);
     }
+    test_env_drop(env);
+}
+
+enum { TARGETS = 3000, MOST = 40 };
+
+/* Sources from the highest down, with few different weights, so that there are ties; some below 0, some not there. */
+static int32_t many(void *context, int32_t target, int member, int32_t *source, float *weight)
+{
+    lt_random r;
+    int32_t n = 0;
+
+    (void)context;
+    (void)member;
+    lt_random_seed(&r, (uint64_t)target);
+    for (int32_t i = TARGETS - 1; i >= 0; i--)
+        if (lt_random_below(&r, 30) < target % 30) {
+            source[n] = i;
+            weight[n++] = (float)(lt_random_below(&r, 200) - 50) * (target % 2 ? 1e-6f : 1e4f);
+        }
+    return n;
+}
+
+/* What of a target's sources is kept, found one by one. */
+static bool kept_rightly(const lt_neighbor_lists *l, int32_t target, bool by_magnitude)
+{
+    static int32_t source[TARGETS];
+    static float weight[TARGETS];
+    int64_t at = l->start[target];
+    int32_t n = many(NULL, target, 0, source, weight);
+    bool right = true;
+
+    for (int32_t k = 0; k < n; k++) {
+        float key = by_magnitude ? fabsf(weight[k]) : weight[k];
+        int32_t better = 0;
+
+        if (key <= 0)
+            continue;
+        for (int32_t o = 0; o < n; o++) {
+            float other = by_magnitude ? fabsf(weight[o]) : weight[o];
+
+            better += other > key || (other == key && source[o] < source[k]);
+        }
+        if (better < MOST) {
+            right = right && at < l->start[target + 1] && l->source[at] == source[k] && l->weight[at] == weight[k];
+            at++;
+        }
+    }
+    return right && at == l->start[target + 1];
+}
+
+/* More targets than a batch has; by any number of threads the same lists, and the right ones. */
+static void test_batches(void)
+{
+    static const int members[] = {1, 2, 5};
+    lt_env *env = test_env();
+    lt_neighbor_lists l[3];
+
+    for (int by_magnitude = 0; by_magnitude < 2; by_magnitude++) {
+        int wrong = 0;
+
+        for (int t = 0; t < 3; t++) {
+            test_env_team(env, members[t]);
+            fine(env, lt_neighbor_lists_init(env, &l[t], TARGETS, MOST, 0));
+            fine(env, lt_neighbor_lists_fill(env, &l[t], by_magnitude, many, NULL));
+            ok(l[t].n == l[0].n && memcmp(l[t].start, l[0].start, (TARGETS + 1) * sizeof *l[t].start) == 0 &&
+                   memcmp(l[t].source, l[0].source, (size_t)l[0].n * sizeof *l[t].source) == 0 &&
+                   memcmp(l[t].weight, l[0].weight, (size_t)l[0].n * sizeof *l[t].weight) == 0,
+               "%d threads: the same lists", members[t]);
+        }
+        for (int32_t target = 0; target < TARGETS; target += 97)
+            wrong += !kept_rightly(&l[0], target, by_magnitude);
+        ok(wrong == 0, "%d targets are wrong", wrong);
+    }
+    test_env_drop(env);
+}
+
+static bool same_arrays(const lt_model *a, const lt_model *b)
+{
+    bool same = a->n_arrays == b->n_arrays;
+
+    for (int i = 0; same && i < a->n_arrays; i++) {
+        const lt_array *x = &a->array[i], *y = &b->array[i];
+        size_t n = (size_t)(x->rows * x->cols);
+
+        same = x->rows == y->rows && x->cols == y->cols &&
+               (x->f == NULL || memcmp(x->f, y->f, n * sizeof *x->f) == 0) &&
+               (x->i == NULL || memcmp(x->i, y->i, n * sizeof *x->i) == 0);
+    }
+    return same;
+}
+
+static void test_threads(void)
+{
+    static const lt_algorithm *const all[] = {&lt_ease, &lt_item_knn, &lt_rp3beta, &lt_graph_filter};
+    lt_env *env = test_env();
+
+    for (int a = 0; a < 4; a++)
+        for (int neighbors = 0; neighbors < 5; neighbors += 4) {
+            lt_model alone, shared;
+
+            fine(env,
+                 train_model(env, all[a], &interactions_of(env, 0)->data, SETTINGS({"neighbors", neighbors}), &alone));
+            test_env_team(env, 3);
+            fine(env,
+                 train_model(env, all[a], &interactions_of(env, 0)->data, SETTINGS({"neighbors", neighbors}), &shared));
+            test_env_team(env, 1);
+            ok(same_arrays(&alone, &shared), "%s, %d neighbors: three threads make the model of one", all[a]->name,
+               neighbors);
+        }
     test_env_drop(env);
 }
 
@@ -187,6 +307,8 @@ static void test_empty(const lt_algorithm *algorithm)
 int main(void)
 {
     test_lists();
+    test_batches();
+    test_threads();
     test_check();
     test_scores(&lt_item_knn, 6);
     test_scores(&lt_item_knn, 0);
