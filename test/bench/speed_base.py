@@ -1,4 +1,4 @@
-"""speed_base.py: what the rows of speed.py share: the server, interleaved rounds, peers in processes of their own, rows.
+"""speed_base.py: what the rows of speed.py share: server, interleaved rounds, peers in processes of their own, results.
 
 A peer runs in a process of its own (speed_peers.py), because how many threads BLAS and OpenMP take is read from the
 environment once.  It waits, blocked, while the others are measured.
@@ -74,8 +74,8 @@ class Database:
 
     def exists(self, function):
         """Whether longtail has a function of this name."""
-        return self.one("SELECT count(*) > 0 FROM pg_proc WHERE pronamespace = 'longtail'::regnamespace AND proname = %s",
-                        (function,))
+        return self.one("SELECT count(*) > 0 FROM pg_proc WHERE pronamespace = 'longtail'::regnamespace "
+                        "AND proname = %s", (function,))
 
 
 db = Database()
@@ -173,8 +173,8 @@ def text(seconds, name=""):
 
 def row(work, ours, peer, peer_name, reach, quality="", same=None, note="", more=0.0):
     """more: seconds the peer is allowed beside its own."""
-    return Row(work, text(ours), text(peer, peer_name + " "), median(ours) / (median(peer) + more), reach, quality, same,
-               note)
+    return Row(work, text(ours), text(peer, peer_name + " "), median(ours) / (median(peer) + more), reach, quality,
+               same, note)
 
 
 def skipped(work, reach, why):

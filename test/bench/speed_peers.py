@@ -152,13 +152,16 @@ def inverse():
     return seconds
 
 
-def ease_lists(users, k):
-    """Lists of ease for these users from the inverse: weights -P[i][j] / P[j][j], 0 on the diagonal."""
+def ease_lists(users, k, kept):
+    """Lists of ease for these users from the inverse: weights -P[i][j] / P[j][j], 0 on the diagonal, of each column the
+    `kept` of the largest magnitude."""
     lower = numpy.tril(held["inverse"])
     weights = lower + numpy.tril(lower, -1).T
-    diagonal = numpy.diag(weights).copy()
-    weights /= -diagonal
+    weights /= -numpy.diag(weights).copy()
     numpy.fill_diagonal(weights, 0)
+    if kept < len(weights):
+        size = numpy.abs(weights)
+        weights[size < numpy.partition(size, -kept, axis=0)[-kept]] = 0
     rows = held["pairs"][users]
     scores = rows @ weights
     scores[rows.nonzero()] = -numpy.inf

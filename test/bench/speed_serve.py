@@ -111,8 +111,8 @@ def recommend(items, beside_vector):
         if vector:
             faster = min(("vector", "workers"), key=lambda kind: median(took[kind]))
             version = db.one("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-            yield row(work, took["ours"], took[faster], f"pgvector {version}, exact scan, the faster of with and without "
-                      f"parallel workers:", 0.05, quality, same,
+            yield row(work, took["ours"], took[faster], f"pgvector {version}, exact scan, the faster of with and "
+                      f"without parallel workers:", 0.05, quality, same,
                       f"without workers {text(took['vector'])}, with up to 2 {text(took['workers'])}")
         else:
             yield skipped(work, 0.05, "the server has no extension vector")
@@ -230,8 +230,8 @@ def memory():
     yield row(work, [1.0], [1.0], "", 2)._replace(
         ours=f"{(serving - plain) / 1e6:.1f} MB", peer=f"one copy of the factors: {weights / 1e6:.1f} MB",
         ratio=(serving - plain) / weights,
-        note=f"Pss of the {connections}: {serving / 1e6:.1f} MB, of {connections} after a plain query {plain / 1e6:.1f} MB;"
-             f" stored {stored / 1e6:.1f} MB")
+        note=f"Pss of the {connections}: {serving / 1e6:.1f} MB, of {connections} after a plain query "
+             f"{plain / 1e6:.1f} MB; stored {stored / 1e6:.1f} MB")
 
 
 # ---- batch ----
@@ -279,8 +279,8 @@ def recommend_all():
         theirs = numpy.load(lists)
         some = numpy.random.default_rng(5).permutation(there)[:2000].tolist()
         own = {u: set() for u in some}
-        for u, i in db.query("SELECT user_id::integer, item_id::integer FROM bench.lists WHERE user_id::integer = ANY (%s)",
-                             (some,)):
+        for u, i in db.query("SELECT user_id::integer, item_id::integer FROM bench.lists "
+                             "WHERE user_id::integer = ANY (%s)", (some,)):
             own[u].add(i)
         alike = float(numpy.mean([len(own[u] & set(theirs[u].tolist())) / K for u in some]))
         quality, same = f"{alike:.2%} of the lists alike", alike >= 0.999

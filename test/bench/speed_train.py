@@ -1,5 +1,5 @@
-"""speed_train.py: the rows of speed.py about training.  Ours is always the call of longtail.train by the caller's clock:
-read, encoded, fitted, measured, stored, committed."""
+"""speed_train.py: the rows of speed.py about training.  Ours is always the call of longtail.train by the caller's
+clock: read, encoded, fitted, measured, stored, committed."""
 import subprocess
 
 import numpy
@@ -43,8 +43,8 @@ def logistic():
         took = interleave(ours=ours, theirs=theirs)
     same, quality = near(test_loss("dense"), peers[-1][2], 1e-4)
     drop("bench")
-    yield row(f"logistic, {rows:,} x 20", took["ours"], took["theirs"], "scikit-learn lbfgs, COPY BINARY included:", reach,
-              f"log-loss {quality}", same,
+    yield row(f"logistic, {rows:,} x 20", took["ours"], took["theirs"], "scikit-learn lbfgs, COPY BINARY included:",
+              reach, f"log-loss {quality}", same,
               f"fit {text([p[1] for p in phases])}; the peer's export {text([p[1] for p in peers])}; {phases[-1][2]}")
 
 
@@ -115,9 +115,10 @@ def mlp():
     loss = float(numpy.mean([p[1] for ps in peers.values() for p in ps]))
     same, quality = near(test_loss("network_test"), loss, 0.01)
     drop("bench")
-    yield row(work, took["ours"], took[faster[0]], f"PyTorch, fit only, {faster[1]} thread(s), the faster of both:", reach,
-              f"held-out log-loss {quality}; the peer's accuracy {peers[1][-1][2]:.4f}", same,
-              f"fit {text([p[1] for p in phases])}; PyTorch with {THREADS} threads {text(took['more'])}; {phases[-1][2]}")
+    yield row(work, took["ours"], took[faster[0]], f"PyTorch, fit only, {faster[1]} thread(s), the faster of both:",
+              reach, f"held-out log-loss {quality}; the peer's accuracy {peers[1][-1][2]:.4f}", same,
+              f"fit {text([p[1] for p in phases])}; PyTorch with {THREADS} threads {text(took['more'])}; "
+              f"{phases[-1][2]}")
 
 
 # ---- pairs ----
@@ -142,7 +143,8 @@ def some_users(known, held_out, n=2000):
 
 def our_lists(model, users):
     lists = {u: [] for u in users}
-    for u, i in db.query("SELECT u, item_id::integer FROM unnest(%s) u, longtail.recommend(%s, u, %s)", (users, model, K)):
+    for u, i in db.query("SELECT u, item_id::integer FROM unnest(%s) u, longtail.recommend(%s, u, %s)",
+                         (users, model, K)):
         lists[u].append(i)
     return [lists[u] for u in users]
 
@@ -182,21 +184,22 @@ def als_5m():
 
 
 def ease():
-    items, reach, regularization = scaled(10_000, 100), 1.3, 200
+    items, reach, regularization, kept = scaled(10_000, 100), 1.3, 200, 200
     known, held_out = speed_data.interactions("pairs_ease", 8, scaled(2_000_000), scaled(20_000, 200), items)
     numpy.save(f"{scratch}/pairs.npy", known)
     users = some_users(known, held_out, 1000)
     phases = []
 
     def ours():
-        phases.append(train("ease", "bench.pairs_ease", PAIR_ROLES, {"regularization": regularization}))
+        phases.append(train("ease", "bench.pairs_ease", PAIR_ROLES,
+                            {"regularization": regularization, "neighbors": kept}))
         return phases[-1]
 
     with Peer(THREADS) as peer:
         peer.call("load_pairs", path=f"{scratch}/pairs.npy")
         peer.call("load_gramian", regularization=regularization)
         took = interleave(min(ROUNDS, 3), ours=ours, theirs=lambda: peer.call("inverse"))
-        theirs = ndcg(peer.call("ease_lists", users=users, k=K), held_out, users)
+        theirs = ndcg(peer.call("ease_lists", users=users, k=K, kept=kept), held_out, users)
     own = ndcg(our_lists("bench", users), held_out, users)
     n = db.one("SELECT items FROM longtail.model_versions WHERE model = 'bench' ORDER BY version DESC LIMIT 1")
     drop("bench")
@@ -212,17 +215,16 @@ def threads():
     if not db.has_threads:
         yield skipped("two threads against one, training", 1.7, "there is no setting longtail.threads")
         return
-    for name, algorithm, roles, options, make, rounds in (
-            ("mlp", "mlp", "label_column => 'y'", MLP, lambda: speed_data.network(scaled(1_000_000, 5000)), 3),
-            ("als, 1 M pairs", "als", PAIR_ROLES, ALS, speed_data.pairs_1m, 5),
-            ("als, 5 M pairs", "als", PAIR_ROLES, ALS, speed_data.pairs_5m, 2),
-            ("logistic, dense", "logistic", "label_column => 'y'", {},
+    for name, algorithm, table, roles, options, make, rounds in (
+            ("mlp", "mlp", "network", "label_column => 'y'", MLP,
+             lambda: speed_data.network(scaled(1_000_000, 5000)), 3),
+            ("als, 1 M pairs", "als", "pairs_1m", PAIR_ROLES, ALS, speed_data.pairs_1m, 5),
+            ("als, 5 M pairs", "als", "pairs_5m", PAIR_ROLES, ALS, speed_data.pairs_5m, 2),
+            ("logistic, dense", "logistic", "dense", "label_column => 'y'", {},
              lambda: speed_data.dense(scaled(1_000_000, 2000)), 5),
-            ("logistic, one-hot", "logistic", f"{PAIR_ROLES}, label_column => 'y'", {"id_features": "both"},
+            ("logistic, one-hot", "logistic", "onehot", f"{PAIR_ROLES}, label_column => 'y'", {"id_features": "both"},
              lambda: speed_data.onehot(scaled(1_000_000, 2000), scaled(100_000, 100), scaled(10_000, 20)), 5)):
         make()
-        table = {"mlp": "network", "als, 1 M pairs": "pairs_1m", "als, 5 M pairs": "pairs_5m", "logistic, dense": "dense",
-                 "logistic, one-hot": "onehot"}[name]
         fits = {1: [], 2: []}
 
         def ours(n):
