@@ -190,8 +190,7 @@ void ltpg_evaluation_open_beside(ltpg_evaluation *e, const ltpg_evaluation *othe
     e->env = ltpg_env(CurrentMemoryContext, 0);
     e->env->team = other->env->team;
     ltpg_catalog_find(model, version == 0 ? LTPG_ACTIVE_VERSION : version, LTPG_USE, false, &found);
-    if (found.model_id == other->model->version.model_id && found.version == other->model->version.version &&
-        found.trained == other->model->version.trained)
+    if (found.model_id == other->model->version.model_id && found.version == other->model->version.version)
         e->model = other->model;
     else
         e->model = ltpg_model_load(model, found.version);

@@ -169,7 +169,7 @@ static ltpg_model *get(const ltpg_version *version)
 
     for (model = models; model != NULL; model = model->next)
         if (model->version.model_id == version->model_id && model->version.version == version->version &&
-            model->version.trained == version->trained && model->version.stored_by == version->stored_by)
+            model->version.activated == version->activated)
             break;
     if (model == NULL) {
         forget_superseded(version);

@@ -118,6 +118,15 @@ static int lock_model(const char *name)
     return model_id;
 }
 
+/* Before the model's row is written or deleted: what serves its active version now will not be found any more. */
+static void supersede(int model_id)
+{
+    ltpg_version active;
+
+    if (ltpg_catalog_active(model_id, &active))
+        ltpg_shared_supersede(&active);
+}
+
 /* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
 static int store_definition(const ltpg_definition *d)
 {
@@ -139,6 +148,7 @@ static int store_definition(const ltpg_definition *d)
     if (model_id == 0)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("model \"%s\" was dropped while it was trained", d->name)));
+    supersede(model_id);
     memset(&a, 0, sizeof a);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     give_definition(&a, d);
@@ -274,10 +284,8 @@ static void store_trials(int model_id, int version, const ltpg_training *t)
 static void set_active(int model_id, int version)
 {
     ltpg_arguments a = {0};
-    ltpg_version before;
 
-    if (ltpg_catalog_active(model_id, &before))
-        ltpg_shared_supersede(&before);
+    supersede(model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
     ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
@@ -432,13 +440,12 @@ void ltpg_catalog_drop(const char *model)
         "DELETE FROM longtail.model WHERE model_id = $1",
     };
     ltpg_arguments a = {0};
-    ltpg_version found, active;
+    ltpg_version found;
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     SPI_connect();
     lock_model(model);
-    if (ltpg_catalog_active(found.model_id, &active))
-        ltpg_shared_supersede(&active);
+    supersede(found.model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
     for (int i = 0; i < (int)lengthof(deletes); i++)
         ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);

@@ -24,12 +24,14 @@ typedef struct ltpg_definition {
 
 typedef enum ltpg_right { LTPG_USE, LTPG_OWN } ltpg_right;
 
-/* A version of a model. `trained` makes it unique for ever, as numbers come back after a rollback. */
+/*
+ * A version of a model.  activated: of the active one, the transaction that wrote the model's row; with it a version is
+ * told from one of the same number that was rolled back, or that a dump brought back.  Else 0.
+ */
 typedef struct ltpg_version {
     int model_id;
     int version;
-    TimestampTz trained;
-    TransactionId stored_by; /* another where the same version was restored from a dump */
+    TransactionId activated;
 } ltpg_version;
 
 #define LTPG_ACTIVE_VERSION 0

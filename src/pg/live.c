@@ -18,9 +18,10 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+/* A generic plan: an index on the user column is right for everybody, and a plan for each of the first calls is not. */
 static SPIPlanPtr prepare(const char *query, Oid type)
 {
-    SPIPlanPtr plan = SPI_prepare(query, 1, &type);
+    SPIPlanPtr plan = SPI_prepare_cursor(query, 1, &type, CURSOR_OPT_GENERIC_PLAN);
 
     if (plan == NULL || SPI_keepplan(plan) != 0)
         elog(ERROR, "cannot prepare \"%s\": %s", query, SPI_result_code_string(SPI_result));

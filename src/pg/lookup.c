@@ -24,7 +24,7 @@
 
 /* Columns by number, as sql/parts/catalog.sql has them; a later release adds columns behind these. */
 enum { MODEL_ID = 1, MODEL_NAME = 2, MODEL_OWNER = 3, MODEL_ACTIVE = 14 };
-enum { VERSION_MODEL = 1, VERSION_NUMBER = 2, VERSION_TRAINED = 14 };
+enum { VERSION_MODEL = 1, VERSION_NUMBER = 2 };
 enum { GRANT_MODEL = 1, GRANT_GRANTEE = 2 };
 
 /* ---- rows by index ---- */
@@ -60,23 +60,28 @@ static void take_number(ScanKey key, int column, int32 value)
     ScanKeyInit(key, column, BTEqualStrategyNumber, F_INT4EQ, Int32GetDatum(value));
 }
 
-/* Fills in when the version was trained, and by which transaction it was stored; false: there is none. */
-static bool find_version(ltpg_version *version)
+static bool there_is(const ltpg_version *version)
 {
     ScanKeyData keys[2];
     lookup l;
-    HeapTuple row;
-    bool is_null;
+    bool found;
 
     take_number(&keys[0], VERSION_MODEL, version->model_id);
     take_number(&keys[1], VERSION_NUMBER, version->version);
-    row = first_row(&l, "model_version", "model_version_pkey", keys, 2);
-    if (row != NULL) {
-        version->trained = DatumGetTimestampTz(column(&l, row, VERSION_TRAINED, &is_null));
-        version->stored_by = HeapTupleHeaderGetRawXmin(row->t_data);
-    }
+    found = first_row(&l, "model_version", "model_version_pkey", keys, 2) != NULL;
     end(&l);
-    return row != NULL;
+    return found;
+}
+
+/* The active version by the model's row; false: there is none. */
+static bool take_active(const lookup *l, HeapTuple row, ltpg_version *out)
+{
+    bool is_null;
+
+    out->model_id = DatumGetInt32(column(l, row, MODEL_ID, &is_null));
+    out->version = DatumGetInt32(column(l, row, MODEL_ACTIVE, &is_null));
+    out->activated = HeapTupleHeaderGetRawXmin(row->t_data);
+    return !is_null;
 }
 
 bool ltpg_catalog_active(int model_id, ltpg_version *out)
@@ -84,17 +89,13 @@ bool ltpg_catalog_active(int model_id, ltpg_version *out)
     ScanKeyData key;
     lookup l;
     HeapTuple row;
-    bool found, is_null = true;
+    bool found;
 
     PushActiveSnapshot(GetTransactionSnapshot());
     take_number(&key, MODEL_ID, model_id);
     row = first_row(&l, "model", "model_pkey", &key, 1);
-    if (row != NULL) {
-        out->model_id = model_id;
-        out->version = DatumGetInt32(column(&l, row, MODEL_ACTIVE, &is_null));
-    }
+    found = row != NULL && take_active(&l, row, out);
     end(&l);
-    found = !is_null && find_version(out);
     PopActiveSnapshot();
     return found;
 }
@@ -143,7 +144,7 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
     lookup l;
     HeapTuple row;
     NameData owner;
-    bool is_null;
+    bool found, is_null;
 
     ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
                            CStringGetTextDatum(model));
@@ -155,23 +156,21 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" does not exist", model),
                         errhint("SELECT model FROM longtail.models lists the models you may use.")));
     }
-    memset(out, 0, sizeof *out);
-    out->model_id = DatumGetInt32(column(&l, row, MODEL_ID, &is_null));
+    found = take_active(&l, row, out);
     owner = *DatumGetName(column(&l, row, MODEL_OWNER, &is_null));
-    out->version = DatumGetInt32(column(&l, row, MODEL_ACTIVE, &is_null));
     end(&l);
     ltpg_catalog_check(model, out->model_id, NameStr(owner), right);
-    if (version > 0)
+    if (version > 0) {
         out->version = version;
-    else if (is_null)
-        out->version = 0;
-    if (!find_version(out)) {
-        if (version != LTPG_NO_VERSION)
-            ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
-                            version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
-                                                           : errmsg("model \"%s\" has no version %d", model, version),
-                            errhint("longtail.model_versions lists them.")));
-        out->version = 0;
+        out->activated = InvalidTransactionId;
+        found = there_is(out);
     }
+    if (!found && version != LTPG_NO_VERSION)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
+                        version == LTPG_ACTIVE_VERSION ? errmsg("model \"%s\" has no promoted version", model)
+                                                       : errmsg("model \"%s\" has no version %d", model, version),
+                        errhint("longtail.model_versions lists them.")));
+    if (!found)
+        out->version = 0;
     return true;
 }

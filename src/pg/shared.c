@@ -1,8 +1,8 @@
 /*
  * shared.c: files of images, made, mapped and removed.
  *
- * A file is base/pgsql_tmp/pgsql_tmp_longtail.<database>.<model>.<version>.<identity>, the identity a hash of when the
- * version was trained, of the transaction that stored it and of the library that wrote the file; its head repeats all
+ * A file is base/pgsql_tmp/pgsql_tmp_longtail.<database>.<model>.<version>.<identity>, the identity a hash of the
+ * three, of the transaction that made the version active and of the library that wrote the file; its head repeats all
  * of them.  While it is written, the writer's process id follows.  PostgreSQL removes files of this name when it
  * starts; until then those left over are removed by whoever makes another: files of versions no longer active, of
  * databases that are gone, of writers that are gone.
@@ -36,10 +36,9 @@ typedef union head {
     struct {
         char magic[8];
         uint64 length; /* of the whole file */
-        TimestampTz trained;
         Oid database;
         int32 model_id, version;
-        TransactionId stored_by;
+        TransactionId activated;
         uint8 library[32];
     };
     char aligned[128];
@@ -75,11 +74,10 @@ static head head_of(const ltpg_version *version)
 
     memset(&h, 0, sizeof h);
     memcpy(h.magic, "longtail", sizeof h.magic);
-    h.trained = version->trained;
     h.database = MyDatabaseId;
     h.model_id = version->model_id;
     h.version = version->version;
-    h.stored_by = version->stored_by;
+    h.activated = version->activated;
     memcpy(h.library, library, sizeof library);
     return h;
 }
@@ -97,7 +95,7 @@ bool ltpg_shared_wanted(const ltpg_version *version)
     static const uint8 none[sizeof library];
 
     return ltpg_shared_cache && memcmp(library, none, sizeof none) != 0 &&
-           !TransactionIdIsCurrentTransactionId(version->stored_by);
+           !TransactionIdIsCurrentTransactionId(version->activated);
 }
 
 bool ltpg_shared_there(const ltpg_version *version)

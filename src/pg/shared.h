@@ -16,7 +16,7 @@
 
 /* At module start. */
 extern void ltpg_shared_start(void);
-/* Whether backends share this version: by longtail.shared_cache, and not of a version this transaction stored. */
+/* Whether backends share this version: by longtail.shared_cache, and not of one this transaction made active. */
 extern bool ltpg_shared_wanted(const ltpg_version *version);
 /*
  * Points a model with nothing but version, env and memory into the version's file, which stays mapped as long as
