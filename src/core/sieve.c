@@ -14,8 +14,8 @@
  *
  * Without: r = s_i = 1, and products come from BLAS; the slack is for rounding alone.
  *
- * With bytes, items stand in the order of what a user of usual length could value them at most, so that the bars rise
- * at once, and a tile none of which can reach the bar is skipped (as LEMP skips its buckets: Teflioudi, Gemulla,
+ * Items stand in the order of what a user of usual length could value them at most, so that the bars rise at once, and
+ * a user is through who has a bar that nothing behind can reach (as in the buckets of LEMP: Teflioudi, Gemulla,
  * Mykytiuk, "LEMP: fast retrieval of large entries in a matrix product", SIGMOD 2015).
  *
  * Layout of byte: groups of 64 places; in a group, step after step of four factors, and in a step the places' four
@@ -51,6 +51,7 @@
 struct lt_sieve_tile {
     float error, length, whole; /* |y - s p| / s, |p|, |y| / s */
     float add, one;             /* |add| / s, 1 / s */
+    /* the greatest, or least, of this and all tiles behind */
     double most_length, most_add;
     double least_above, most_below;
 };
@@ -151,6 +152,8 @@ static void put_item(lt_sieve *s, int32_t place, double least_scale)
         scale = fmax(greatest_of(y, of->k) / 127.0, least_scale);
         pack(s, place, y, scale, &error, &whole);
         raise_to(&t->length, whole);
+    } else {
+        memcpy(s->vector + (int64_t)place * of->k, y, (size_t)of->k * sizeof *y);
     }
     s->one[place] = (float)(1 / scale);
     s->above[place] = (float)(1 / by / scale);
@@ -168,6 +171,20 @@ static void put_item(lt_sieve *s, int32_t place, double least_scale)
     t->most_add = fmax(t->most_add, add);
     t->least_above = fmin(t->least_above, 1 / by);
     t->most_below = fmax(t->most_below, by);
+}
+
+/* From each tile's own to those of all behind as well. */
+static void look_ahead(lt_sieve *s)
+{
+    for (int32_t at = (s->of.items - 1) / TILE - 1; at >= 0; at--) {
+        lt_sieve_tile *t = &s->tile[at];
+        const lt_sieve_tile *behind = t + 1;
+
+        t->most_length = fmax(t->most_length, behind->most_length);
+        t->most_add = fmax(t->most_add, behind->most_add);
+        t->least_above = fmin(t->least_above, behind->least_above);
+        t->most_below = fmax(t->most_below, behind->most_below);
+    }
 }
 
 lt_status lt_sieve_init(lt_env *env, lt_sieve *s, const lt_sieve_items *items, bool bytes, bool *fits)
@@ -202,16 +219,16 @@ lt_status lt_sieve_init(lt_env *env, lt_sieve *s, const lt_sieve_items *items, b
     LT_TRY(lt_alloc(env, &s->tile, places / TILE + 1, sizeof *s->tile, "the items of many lists"));
     if (bytes)
         LT_TRY(lt_alloc(env, &s->byte, places, (size_t)s->steps * 4, "the items of many lists"));
-    for (int32_t i = 0; i < items->items; i++)
-        s->item[i] = i;
-    if (bytes)
-        LT_TRY(put_in_order(env, s));
+    else
+        LT_TRY(lt_alloc(env, &s->vector, places, (size_t)items->k * sizeof *s->vector, "the items of many lists"));
+    LT_TRY(put_in_order(env, s));
     for (int32_t place = 0; place < items->items; place++) {
         if (place % 1024 == 0)
             LT_TRY(lt_poll(env));
         put_item(s, place, least_scale);
     }
-    s->of.bias = NULL;
+    look_ahead(s);
+    s->of.vector = s->of.bias = NULL;
     s->of.add = s->of.by = NULL;
     return LT_OK;
 }
@@ -222,7 +239,7 @@ lt_status lt_sieve_work_init(lt_env *env, const lt_sieve *s, int32_t most, lt_si
 {
     size_t n = (size_t)most;
 
-    *w = (lt_sieve_work){.most = most};
+    memset(w, 0, sizeof *w);
     LT_TRY(lt_alloc(env, &w->bar, n, sizeof *w->bar, "the users of many lists"));
     LT_TRY(lt_alloc(env, &w->unit, n, sizeof *w->unit, "the users of many lists"));
     LT_TRY(lt_alloc(env, &w->constant, n, sizeof *w->constant, "the users of many lists"));
@@ -232,8 +249,10 @@ lt_status lt_sieve_work_init(lt_env *env, const lt_sieve *s, int32_t most, lt_si
     LT_TRY(lt_alloc(env, &w->norm, n, sizeof *w->norm, "the users of many lists"));
     LT_TRY(lt_alloc(env, &w->scale, n, sizeof *w->scale, "the users of many lists"));
     LT_TRY(lt_alloc(env, &w->active, n + AT_ONCE, sizeof *w->active, "the users of many lists"));
-    if (!s->bytes)
+    if (!s->bytes) {
+        LT_TRY(lt_alloc(env, &w->gathered, n, (size_t)s->of.k * sizeof *w->gathered, "the users of many lists"));
         return lt_alloc(env, &w->dot, n, TILE * sizeof *w->dot, "the users of many lists");
+    }
     LT_TRY(lt_alloc(env, &w->start, n, sizeof *w->start, "the users of many lists"));
     return lt_alloc(env, &w->word, n, (size_t)s->steps * sizeof *w->word, "the users of many lists");
 }
@@ -280,7 +299,7 @@ static void enter(const lt_sieve *s, lt_sieve_work *w, int32_t user, const float
 
 /* ---- a tile ---- */
 
-/* Whether some item of the tile may reach the user's bar. */
+/* Whether some item of the tile, or of those behind it, may reach the user's bar. */
 static bool may_reach(const lt_sieve_tile *t, const lt_sieve_work *w, int32_t user)
 {
     double unit = w->unit[user], bar = w->bar[user] / unit, constant = w->constant[user] / unit;
@@ -299,20 +318,22 @@ static float slack_of(const lt_sieve *s, const lt_sieve_tile *t, const lt_sieve_
     return 1.001F * product + 2e-6F * (w->unit[user] * t->add + fabsf(w->constant[user]) * t->one);
 }
 
-/* Users whom the tile may have something for, into active; the last is repeated to make up a whole number at once. */
-static int32_t find_active(const lt_sieve *s, const lt_sieve_tile *t, lt_sieve_work *w, int32_t n)
+/* Of the `active` users those whom this tile or the rest may have something for; returns how many. */
+static int32_t stay_active(const lt_sieve *s, const lt_sieve_tile *t, lt_sieve_work *w, int32_t active)
 {
-    int32_t active = 0;
+    int32_t stay = 0;
 
-    for (int32_t user = 0; user < n; user++) {
+    for (int32_t a = 0; a < active; a++) {
+        int32_t user = w->active[a];
+
         if (!may_reach(t, w, user))
             continue;
         w->slack[user] = slack_of(s, t, w, user);
-        w->active[active++] = user;
+        w->active[stay++] = user;
     }
-    for (int32_t more = 0; active > 0 && more < AT_ONCE; more++)
-        w->active[active + more] = w->active[active - 1];
-    return active;
+    for (int32_t more = 0; stay > 0 && more < AT_ONCE; more++) /* to make up a whole number at once */
+        w->active[stay + more] = w->active[stay - 1];
+    return stay;
 }
 
 #ifdef HAS_BYTES
@@ -438,20 +459,22 @@ static void run_bytes(const lt_sieve *s, lt_sieve_work *w, int64_t group, int64_
 }
 
 /* x: of all users, n x (k + 1). */
-static void run_floats(const lt_sieve *s, lt_sieve_work *w, const float *x, int32_t n, int64_t group, int64_t end,
-                       int32_t active, lt_sieve_offer offer, void *context)
+static void run_floats(const lt_sieve *s, lt_sieve_work *w, const float *x, int64_t group, int64_t end, int32_t active,
+                       lt_sieve_offer offer, void *context)
 {
     int32_t k = s->of.k, first = (int32_t)(group * GROUP);
     int32_t places = s->of.items - first < TILE ? s->of.items - first : TILE;
 
-    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, n, places, k, 1, x, k + 1, s->of.vector + (int64_t)first * k,
-                k, 0, w->dot, TILE);
+    for (int32_t a = 0; a < active; a++)
+        memcpy(w->gathered + (int64_t)a * k, x + (int64_t)w->active[a] * (k + 1), (size_t)k * sizeof *x);
+    cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, active, places, k, 1, w->gathered, k,
+                s->vector + (int64_t)first * k, k, 0, w->dot, TILE);
     for (int32_t a = 0; a < active; a++) {
         int32_t user = w->active[a];
 
         for (int64_t g = group; g < end; g++) {
             int64_t at = g * GROUP;
-            uint64_t found = sift_floats(w->dot + (int64_t)user * TILE + (at - first), w->scale[user] + at, s->add + at,
+            uint64_t found = sift_floats(w->dot + (int64_t)a * TILE + (at - first), w->scale[user] + at, s->add + at,
                                          s->one + at, w->bar[user], w->unit[user], w->constant[user], w->slack[user]);
 
             if (found != 0)
@@ -463,17 +486,22 @@ static void run_floats(const lt_sieve *s, lt_sieve_work *w, const float *x, int3
 void lt_sieve_run(const lt_sieve *s, lt_sieve_work *w, const float *x, int32_t n, lt_sieve_offer offer, void *context)
 {
     int64_t groups = groups_of(s->of.items);
+    int32_t active = n;
 
     w->adds = s->adds;
-    for (int32_t user = 0; user < n; user++)
+    for (int32_t user = 0; user < n; user++) {
         enter(s, w, user, x + (int64_t)user * (s->of.k + 1));
+        w->active[user] = user;
+    }
     for (int64_t group = 0; group < groups; group += TILE / GROUP) {
         int64_t end = group + TILE / GROUP < groups ? group + TILE / GROUP : groups;
-        int32_t active = find_active(s, &s->tile[group * GROUP / TILE], w, n);
 
-        if (active > 0 && s->bytes)
+        active = stay_active(s, &s->tile[group * GROUP / TILE], w, active);
+        if (active == 0)
+            return;
+        if (s->bytes)
             run_bytes(s, w, group, end, active, offer, context);
-        else if (active > 0)
-            run_floats(s, w, x, n, group, end, active, offer, context);
+        else
+            run_floats(s, w, x, group, end, active, offer, context);
     }
 }

@@ -14,7 +14,7 @@
 
 #include "base.h"
 
-/* What is sifted. Vectors stay the caller's; the rest is only read by lt_sieve_init. */
+/* What is sifted; read by lt_sieve_init alone. */
 typedef struct lt_sieve_items {
     int32_t items, k;
     const float *vector; /* I x k, finite */
@@ -32,8 +32,9 @@ typedef struct lt_sieve {
     bool bytes;    /* products are of numbers of a byte, not of floats */
     bool adds;     /* there is bias or add */
     int32_t steps; /* four bytes each: k / 4 rounded up */
-    int32_t *item; /* I: which item stands at each place; without bytes that of the same number */
+    int32_t *item; /* I: which item stands at each place */
     uint8_t *byte; /* places, rounded up to whole groups, x steps * 4: see sieve.c */
+    float *vector; /* the same x k; without bytes */
     /* by place, in units of the item's scale; see sieve.c */
     float *above, *below, *add, *one;
     lt_sieve_tile *tile;
@@ -43,7 +44,7 @@ typedef struct lt_sieve {
 bool lt_sieve_has_bytes(void);
 /*
  * *fits: whether numbers are of a size that can be sifted; if not, the rest is not made.  bytes goes with
- * lt_sieve_has_bytes.  Takes k + 20 bytes of memory an item with bytes, 16 without.
+ * lt_sieve_has_bytes.  Takes k + 20 bytes of memory an item with bytes, 4 k + 20 without.
  */
 lt_status lt_sieve_init(lt_env *env, lt_sieve *s, const lt_sieve_items *items, bool bytes, bool *fits);
 /* Whether a user's vector (k) and constant can be sifted. */
@@ -51,14 +52,13 @@ bool lt_sieve_fits(const lt_sieve *s, const float *x, float c);
 
 /* Memory to sift for up to `most` users in. */
 typedef struct lt_sieve_work {
-    int32_t most;
     bool adds;     /* there is bias, add or somebody's constant */
     int32_t *word; /* most x steps: four numbers of a byte each */
     int32_t *start;
     float *bar, *unit, *constant, *slack, *length, *error, *norm;
     const float **scale;
     int32_t *active;
-    float *dot; /* most x tile; without bytes */
+    float *gathered, *dot; /* most x k, most x tile; without bytes */
 } lt_sieve_work;
 lt_status lt_sieve_work_init(lt_env *env, const lt_sieve *s, int32_t most, lt_sieve_work *w);
 
@@ -67,7 +67,7 @@ typedef float (*lt_sieve_offer)(void *context, int32_t user, int32_t item);
 
 /*
  * Sifts all items for n users: x is n x (k + 1), vectors and their constants, which fit.  Every bar is -INFINITY at
- * first.  Allocates nothing and does not poll: 10^8 numbers a second are a modest guess.
+ * first.  Allocates nothing and does not poll: it multiplies 10^10 numbers a second, and more.
  */
 void lt_sieve_run(const lt_sieve *s, lt_sieve_work *w, const float *x, int32_t n, lt_sieve_offer offer, void *context);
 
