@@ -145,16 +145,15 @@ def recommend_1m():
 
 # ---- connections ----
 
-def first_and_warm(name, users, connections):
-    """Seconds of the first recommend of each of so many connections, and of each the median of 20 more for the same
-    user."""
+def first_and_warm(call, users, connections=40):
+    """Seconds of the first such query of each of so many connections, and of each the median of 20 more for the same
+    user; then those of SELECT 1 before."""
     first, warm, one = [], [], []
     for c in range(connections):
         connection = connect()
         cursor = connection.cursor()
         took = []
-        for call in range(22):
-            query = "SELECT 1" if call == 0 else f"SELECT * FROM longtail.recommend('{name}', {c * 37 % users})"
+        for query in ["SELECT 1"] + 21 * [call % (c * 37 % users)]:
             start = time.perf_counter()
             cursor.execute(query)
             cursor.fetchall()
@@ -178,12 +177,15 @@ def restart(settings):
 def connection():
     items = scaled(10_000, 500)
     name, users = model(items)
-    first, warm, one = first_and_warm(name, users, 40)
-    note = f"SELECT 1 before it {text(one)}"
+    query = f"SELECT * FROM longtail.recommend('{name}', %s)"
+    first, warm, one = first_and_warm(query, users)
+    plain = first_and_warm(f"SELECT * FROM bench.catalog_{items} WHERE user_id = %s", users)
+    note = (f"SELECT 1 before it {text(one)}; for scale, users' items by an index: {text(plain[0])} against "
+            f"{text(plain[1])}, {median(plain[0]) / median(plain[1]):.2f} times")
     if os.environ.get("LONGTAIL_SERVER"):
         loaded = db.one("SHOW shared_preload_libraries")
         restart({"shared_preload_libraries": f"{loaded + ', ' if loaded else ''}longtail"})
-        preloaded, preloaded_warm, _ = first_and_warm(name, users, 40)
+        preloaded, preloaded_warm, _ = first_and_warm(query, users)
         restart({"shared_preload_libraries": None})
         note += (f"; with longtail in shared_preload_libraries {text(preloaded)} against {text(preloaded_warm)}, "
                  f"{median(preloaded) / median(preloaded_warm):.2f} times")
@@ -223,6 +225,8 @@ def memory():
     except PermissionError:
         yield skipped(work, 2, "the memory of the server's processes can be read by root alone")
         return
+    # Whoever comes first after training makes the copy that all share: a session of its own, which does not stay.
+    first_and_warm(f"SELECT * FROM longtail.recommend('{name}', %s)", users, connections=1)
     serving = held_by(connections, lambda c, i: f"SELECT * FROM longtail.recommend('{name}', {(c + 50 * i) % users})")
     weights = 4 * FACTORS * (items + users)
     stored = db.one("SELECT sum(octet_length(bytes)) FROM longtail.model_data d JOIN longtail.model m USING (model_id) "
