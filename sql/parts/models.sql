@@ -3,10 +3,10 @@
 CREATE TYPE longtail.training_result AS (
     model text, version integer, algorithm text, promoted boolean, rows bigint, rows_skipped bigint, users bigint,
     items bigint, features integer, epochs integer, loss float8, validation_metric text, validation_value float8,
-    seconds float8
+    seconds float8, spilled bigint
 );
 COMMENT ON TYPE longtail.training_result IS
-'What one training did: rows read and skipped, sizes, mean training loss a unit of weight, the validation figure, and whether the version is now served.';
+'What one training did: rows read and skipped, sizes, mean training loss a unit of weight, the validation figure, whether the version is now served, and the bytes it wrote to temporary files because its rows did not fit into longtail.training_memory.';
 
 CREATE FUNCTION longtail.train(model text, source regclass, algorithm text,
     user_column name DEFAULT NULL, item_column name DEFAULT NULL, label_column name DEFAULT NULL,

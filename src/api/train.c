@@ -82,8 +82,8 @@ static Datum result_row(FunctionCallInfo fcinfo, const ltpg_run *run, int versio
     const ltpg_training *r = &run->result;
     bool recommender = r->users >= 0;
     TupleDesc description;
-    Datum value[14];
-    bool null[14] = {false};
+    Datum value[15];
+    bool null[15] = {false};
 
     if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
@@ -104,6 +104,7 @@ static Datum result_row(FunctionCallInfo fcinfo, const ltpg_run *run, int versio
     value[12] = Float8GetDatum(r->metric_value);
     null[12] = isnan(r->metric_value);
     value[13] = Float8GetDatum(r->seconds);
+    value[14] = Int64GetDatum(run->spilled);
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), value, null));
 }
 
@@ -127,6 +128,7 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
     run.progress = ltpg_progress_start(definition->name);
     run.memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);
     run.env = ltpg_env(run.memory, ltpg_training_memory);
+    ltpg_env_spill(run.env, run.memory);
     run.env->team = env->team;
     old = MemoryContextSwitchTo(run.memory);
     ltpg_run_read(&run);
@@ -138,6 +140,7 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
     INSTR_TIME_SUBTRACT(end, start);
     run.result.seconds = INSTR_TIME_GET_DOUBLE(end);
     version = store(&run, new_definition);
+    run.spilled += ltpg_env_close_files(run.env);
     ltpg_progress_end(run.progress);
     if (has_active && !new_definition)
         ereport(NOTICE, (errmsg("model \"%s\" version %d %s", definition->name, version, run.result.decision)));

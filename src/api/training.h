@@ -54,6 +54,7 @@ typedef struct ltpg_run {
     bool base_refitted;    /* a model that it builds on was trained again after it was measured, and so must this be */
     lt_writer validated;   /* the bundle as it was measured, when the version was trained again since; else empty */
     bool serves_validated; /* there was not enough memory to train again: those are the version's */
+    int64 spilled;         /* bytes that were written to temporary files */
     ltpg_training result;
 } ltpg_run;
 

@@ -427,8 +427,10 @@ void ltpg_run_refit(ltpg_run *run)
     users = run->bundle.users.n;
     items = run->bundle.items.n;
     run->memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);
+    run->spilled += ltpg_env_close_files(run->env);
     MemoryContextDelete(memory);
     run->env = env_within(env, run->memory, env->used);
+    ltpg_env_spill(run->env, run->memory);
     LTPG(env, lt_options_set_text(env, &run->plan.options, "split", "none"));
     LTPG(env, lt_options_set_text(env, &run->chosen->options, "split", "none"));
     run->plan.reads = ltpg_reads_of(run->chosen->algorithm);

@@ -58,7 +58,8 @@ typedef struct lt_env {
     void *context;
     size_t budget; /* bytes lt_alloc may hold at once; 0 is no limit */
     size_t used;
-    struct lt_team *team; /* threads.h; NULL: the caller works alone */
+    struct lt_team *team;   /* threads.h; NULL: the caller works alone */
+    struct lt_spill *spill; /* spill.h; NULL: all rows stay in memory */
     lt_error error;
 } lt_env;
 

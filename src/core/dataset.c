@@ -533,6 +533,8 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
     LT_TRY(lt_grow(env, &out->start, &out->cap_start, (size_t)b + 1, sizeof *out->start, "a batch"));
     out->b = b;
     out->start[0] = 0;
+    if (in->row != NULL)
+        lt_table_touch(in->row, b, index == NULL && ex->row == NULL);
     if (d->sparse == 0 && d->dense == d->row_dense) {
         if (d->dense > 0)
             gather_rows(in, ex, index, first, b, out->x);

@@ -11,9 +11,7 @@
 #include <string.h>
 
 #define FORMAT_VERSION 1
-#define MAX_FEATURES 4096     /* more than a table can have columns */
-#define FIRST_CHUNK (1 << 11) /* cells; small, for there may be many small tables */
-#define CHUNK_CELLS (1 << 19) /* of the largest, 4 MB; tokens also: a chunk is encoded between two polls */
+#define MAX_FEATURES 4096 /* more than a table can have columns */
 
 /* ---- features ---- */
 
@@ -327,56 +325,13 @@ lt_status lt_encode_vector(lt_env *env, lt_encoder *e, int feature, const double
     return LT_OK;
 }
 
-/* The chunk the row at hand goes to: the last one, or a new and larger one when that is full or narrower. */
-static lt_status chunk_with_room(lt_env *env, struct lt_encoder_raw *raw, lt_chunk **out)
-{
-    lt_chunk *c = raw->n_chunks > 0 ? &raw->chunk[raw->n_chunks - 1] : NULL;
-
-    if (c == NULL || c->columns != raw->columns || c->rows == c->capacity || c->n_tokens >= CHUNK_CELLS) {
-        int32_t columns = raw->columns < 1 ? 1 : raw->columns;
-        int64_t cells = c == NULL ? FIRST_CHUNK : 4 * (int64_t)c->capacity * columns;
-
-        cells = cells > CHUNK_CELLS ? CHUNK_CELLS : cells;
-        LT_TRY(lt_grow(env, &raw->chunk, &raw->cap_chunks, raw->n_chunks + 1, sizeof *c, "the raw rows"));
-        c = &raw->chunk[raw->n_chunks];
-        *c = (lt_chunk){.columns = raw->columns, .capacity = cells > columns ? (int32_t)(cells / columns) : 1};
-        LT_TRY(lt_alloc(env, &c->x, (size_t)c->capacity * (size_t)c->columns, sizeof *c->x, "the raw rows"));
-        raw->n_chunks++;
-    }
-    *out = c;
-    return LT_OK;
-}
-
-static lt_status keep_row(lt_env *env, struct lt_encoder_raw *raw)
-{
-    size_t n;
-    lt_chunk *c;
-
-    LT_TRY(chunk_with_room(env, raw, &c));
-    if (raw->n_tokens > 0) {
-        n = (size_t)c->n_tokens + raw->n_tokens;
-        if (c->token_end == NULL)
-            LT_TRY(lt_alloc(env, &c->token_end, (size_t)c->capacity, sizeof *c->token_end, "the raw rows"));
-        LT_TRY(lt_grow(env, &c->token, &c->cap_token, n, sizeof *c->token, "the raw rows"));
-        memcpy(c->token + c->n_tokens, raw->token, raw->n_tokens * sizeof *c->token);
-        c->n_tokens = (int64_t)n;
-    }
-    if (c->token_end != NULL)
-        c->token_end[c->rows] = c->n_tokens;
-    if (c->columns > 0)
-        memcpy(c->x + (size_t)c->rows * (size_t)c->columns, raw->x, (size_t)c->columns * sizeof *c->x);
-    c->rows++;
-    raw->committed = raw->columns;
-    return LT_OK;
-}
-
 lt_status lt_encoder_end_row(lt_env *env, lt_encoder *e)
 {
     int64_t n;
 
     if (!e->frozen) {
         if (e->n_features > 0)
-            LT_TRY(keep_row(env, e->raw));
+            LT_TRY(lt_encoder_keep_row(env, e->raw));
         e->n++;
         return LT_OK;
     }

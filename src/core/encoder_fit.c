@@ -5,9 +5,14 @@
  * ("Updating formulae and a pairwise algorithm for computing sample variances", 1979), all relative to the column's
  * first value, so that a large mean costs no digits and a constant column has a sum of squares of exactly 0.
  *
- * Memory: raw chunks are freed while the table fills, so the peak is the raw rows plus the table.
+ * Memory: raw chunks are freed while the table fills, so the peak is the raw rows plus the table.  Where raw rows were
+ * spilled, the table is in a file too, and of both only what is worked on is in memory.
+ *
+ * Threads take chunks; moments are merged in the order of the chunks, whoever took them.
  */
 #include "encoder_raw.h"
+#include "spill.h"
+#include "threads.h"
 #include "vectorize.h"
 
 #include <string.h>
@@ -16,8 +21,11 @@
 typedef struct moments {
     int32_t columns;
     double *n, *shift, *mean, *m2; /* mean is of x - shift */
-    double *chunk_n, *chunk_mean, *chunk_m2;
+    bool *shifted;                 /* shift is known */
+    double *chunk;                 /* n, mean and m2 of each group at hand */
 } moments;
+
+#define CHUNKS_AT_ONCE 4 /* a thread */
 
 typedef struct fit {
     const int64_t *place; /* NULL: row j's place is j */
@@ -51,38 +59,67 @@ static lt_status check_places(lt_env *env, const lt_encoder *e, fit *t)
 
 /* ---- numbers ---- */
 
+/* Chunks that are worked on together, from `first` on: what threads share. */
+typedef struct chunks {
+    const lt_encoder *e;
+    const fit *t;
+    lt_chunk *chunk;
+    size_t first, n;
+    size_t *group; /* where groups that are measured together begin, and the last ends */
+    const moments *m;
+    lt_table *out;
+    const int32_t *target;
+    const double *mean, *scale;
+} chunks;
+
+static size_t chunks_at_once(const lt_env *env, const struct lt_encoder_raw *raw, size_t first)
+{
+    size_t most = CHUNKS_AT_ONCE * (size_t)lt_threads(env);
+
+    return raw->n_chunks - first < most ? raw->n_chunks - first : most;
+}
+
 static lt_status init_moments(lt_env *env, moments *m, int32_t columns)
 {
     double *all;
     size_t n = (size_t)columns;
 
-    LT_TRY(lt_alloc(env, &all, 7 * n, sizeof *all, "means and variances"));
-    *m = (moments){columns, all, all + n, all + 2 * n, all + 3 * n, all + 4 * n, all + 5 * n, all + 6 * n};
-    return LT_OK;
+    *m = (moments){.columns = columns};
+    LT_TRY(lt_alloc(env, &all, (4 + 3 * CHUNKS_AT_ONCE * (size_t)lt_threads(env)) * n, sizeof *all,
+                    "means and variances"));
+    m->n = all;
+    m->shift = all + n;
+    m->mean = all + 2 * n;
+    m->m2 = all + 3 * n;
+    m->chunk = all + 4 * n;
+    return lt_alloc(env, &m->shifted, n, sizeof *m->shifted, "means and variances");
+}
+
+/* Columns' first values. */
+static void find_shifts(moments *m, const lt_chunk *c, const fit *t)
+{
+    for (int32_t k = 0; k < c->columns; k++) {
+        for (int32_t r = 0; r < c->rows && !m->shifted[k]; r++) {
+            double x = c->x[(size_t)r * (size_t)c->columns + (size_t)k];
+
+            if (place_of(t, c->first + r) < 0 || isnan(x))
+                continue;
+            m->shift[k] = x;
+            m->shifted[k] = true;
+        }
+    }
 }
 
 LT_VECTORIZED
-static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first_row)
+static void add_values(const lt_chunk *c, const fit *t, const double *restrict shift, double *restrict n,
+                       double *restrict mean)
 {
-    const double *restrict shift = m->shift;
-    double *restrict n = m->chunk_n, *restrict mean = m->chunk_mean, *restrict m2 = m->chunk_m2;
     int32_t d = c->columns;
 
-    for (int32_t k = 0; k < d; k++) {
-        n[k] = mean[k] = m2[k] = 0;
-        for (int32_t r = 0; r < c->rows && m->n[k] == 0; r++) {
-            double x = c->x[(size_t)r * (size_t)d + (size_t)k];
-
-            if (place_of(t, first_row + r) < 0 || isnan(x))
-                continue;
-            m->shift[k] = x;
-            break;
-        }
-    }
     for (int32_t r = 0; r < c->rows; r++) {
         const double *x = c->x + (size_t)r * (size_t)d;
 
-        if (place_of(t, first_row + r) < 0)
+        if (place_of(t, c->first + r) < 0)
             continue;
         for (int32_t k = 0; k < d; k++) {
             double v = x[k] - shift[k];
@@ -91,12 +128,18 @@ static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first
             mean[k] += isnan(v) ? 0 : v;
         }
     }
-    for (int32_t k = 0; k < d; k++)
-        mean[k] /= n[k] > 0 ? n[k] : 1;
+}
+
+LT_VECTORIZED
+static void add_squares(const lt_chunk *c, const fit *t, const double *restrict shift, const double *restrict mean,
+                        double *restrict m2)
+{
+    int32_t d = c->columns;
+
     for (int32_t r = 0; r < c->rows; r++) {
         const double *x = c->x + (size_t)r * (size_t)d;
 
-        if (place_of(t, first_row + r) < 0)
+        if (place_of(t, c->first + r) < 0)
             continue;
         for (int32_t k = 0; k < d; k++) {
             double v = x[k] - shift[k] - mean[k];
@@ -104,7 +147,32 @@ static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first
             m2[k] += isnan(v) ? 0 : v * v;
         }
     }
-    for (int32_t k = 0; k < d; k++) {
+}
+
+/* The moments of a group of chunks. */
+static void measure_task(void *context, int64_t task, int member)
+{
+    const chunks *s = context;
+    const lt_chunk *first = &s->chunk[s->group[task]], *end = &s->chunk[s->group[task + 1]];
+    const double *shift = s->m->shift;
+    double *n = s->m->chunk + 3 * task * s->m->columns, *mean = n + s->m->columns, *m2 = mean + s->m->columns;
+
+    (void)member;
+    for (int32_t k = 0; k < s->m->columns; k++)
+        n[k] = mean[k] = m2[k] = 0;
+    for (const lt_chunk *c = first; c < end; c++)
+        add_values(c, s->t, shift, n, mean);
+    for (int32_t k = 0; k < first->columns; k++)
+        mean[k] /= n[k] > 0 ? n[k] : 1;
+    for (const lt_chunk *c = first; c < end; c++)
+        add_squares(c, s->t, shift, mean, m2);
+}
+
+static void merge_chunk(moments *m, int32_t columns, const double *chunk)
+{
+    const double *n = chunk, *mean = chunk + m->columns, *m2 = chunk + 2 * m->columns;
+
+    for (int32_t k = 0; k < columns; k++) {
         double both = m->n[k] + n[k], apart = mean[k] - m->mean[k];
 
         if (n[k] == 0)
@@ -113,6 +181,33 @@ static void add_chunk(moments *m, const lt_chunk *c, const fit *t, int64_t first
         m->m2[k] += m2[k] + apart * apart * (m->n[k] * (n[k] / both));
         m->n[k] = both;
     }
+}
+
+static lt_status measure_chunks(lt_env *env, const lt_encoder *e, const fit *t, moments *m)
+{
+    struct lt_encoder_raw *raw = e->raw;
+    chunks s = {.e = e, .t = t, .chunk = raw->chunk, .m = m};
+    int64_t most = raw->file != NULL ? lt_threads(env) : CHUNKS_AT_ONCE * lt_threads(env);
+
+    LT_TRY(init_moments(env, m, raw->columns));
+    LT_TRY(lt_alloc(env, &s.group, (size_t)most + 1, sizeof *s.group, "means and variances"));
+    for (size_t end = 0; end < raw->n_chunks;) {
+        int64_t groups = 0;
+
+        for (s.group[0] = end; groups < most && end < raw->n_chunks; s.group[++groups] = end) {
+            int64_t group = raw->chunk[end].group;
+
+            for (; end < raw->n_chunks && raw->chunk[end].group == group; end++)
+                find_shifts(m, &raw->chunk[end], t);
+        }
+        LT_TRY(lt_run(env, groups, measure_task, &s));
+        for (int64_t i = 0; i < groups; i++)
+            merge_chunk(m, raw->chunk[s.group[i]].columns, m->chunk + 3 * (size_t)m->columns * (size_t)i);
+        for (size_t i = s.group[0]; i < end; i++)
+            lt_encoder_drop_chunk(env, &raw->chunk[i]);
+    }
+    lt_free(env, s.group);
+    return LT_OK;
 }
 
 /* mean and scale of one column; a column that cannot be scaled, constant or out of range, encodes as 0 throughout. */
@@ -132,16 +227,9 @@ static void set_scale(const moments *m, int32_t k, bool standardize, double *mea
 
 static lt_status fit_numbers(lt_env *env, lt_encoder *e, fit *t, bool standardize)
 {
-    const struct lt_encoder_raw *raw = e->raw;
-    int64_t row = 0;
     moments m;
 
-    LT_TRY(init_moments(env, &m, raw->columns));
-    for (size_t i = 0; i < raw->n_chunks; i++) {
-        add_chunk(&m, &raw->chunk[i], t, row);
-        row += raw->chunk[i].rows;
-        LT_TRY(lt_poll(env));
-    }
+    LT_TRY(measure_chunks(env, e, t, &m));
     for (int i = 0; i < e->n_features; i++) {
         lt_feature *f = &e->feature[i];
         bool scaled = standardize && (f->kind == LT_NUMBER || f->kind == LT_VECTOR);
@@ -159,6 +247,7 @@ static lt_status fit_numbers(lt_env *env, lt_encoder *e, fit *t, bool standardiz
         for (int32_t k = 0; k < f->width; k++)
             set_scale(&m, f->dense_first + (lt_kind_is_time(f->kind) ? 0 : k), scaled, &f->mean[k], &f->scale[k]);
     }
+    lt_free(env, m.shifted);
     lt_free(env, m.n);
     return LT_OK;
 }
@@ -211,6 +300,7 @@ static lt_status count_tokens(lt_env *env, lt_encoder *e, const fit *t)
                 last_row[token[k].feature] = row;
             }
         }
+        lt_encoder_drop_chunk(env, c);
         LT_TRY(lt_poll(env));
     }
     lt_free(env, last_row);
@@ -250,9 +340,10 @@ static lt_status fit_categories(lt_env *env, lt_feature *f, double min_count, in
 /* ---- the table ---- */
 
 LT_VECTORIZED
-static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, int64_t row, lt_table *out,
-                         const int32_t *target, const double *mean, const double *scale)
+static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, lt_table *out, const int32_t *target,
+                         const double *mean, const double *scale)
 {
+    int64_t row = c->first;
     int32_t plain = 0; /* raw columns before this one map to themselves */
 
     while (plain < c->columns && target[plain] == plain)
@@ -277,6 +368,15 @@ static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, i
                 lt_encode_cycles(f->kind, x[t->raw_first[i]], y + f->dense_first);
         }
     }
+}
+
+static void encode_task(void *context, int64_t task, int member)
+{
+    const chunks *s = context;
+
+    (void)member;
+    encode_dense(s->e, s->t, &s->chunk[s->first + (size_t)task], s->out, s->target, s->mean, s->scale);
+    lt_table_touch(s->out, s->chunk[s->first + (size_t)task].rows, false);
 }
 
 static lt_status reserve_entries(lt_env *env, fit *t, size_t need)
@@ -316,13 +416,24 @@ static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk 
     return LT_OK;
 }
 
+/* An array of the table, where it is to be. */
+static lt_status table_array(lt_env *env, const lt_table *t, void *out, size_t count, size_t size)
+{
+    lt_spill *s = t->spill;
+
+    if (s == NULL || count == 0)
+        return lt_alloc(env, out, count, size, "the encoded rows");
+    *(void **)out = s->map(s->context, s->create(s->context), count * size);
+    return LT_OK;
+}
+
 /* How many entries each place gets, then where each place's entries start. */
 static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
 {
     const struct lt_encoder_raw *raw = e->raw;
     int64_t row = 0, n, nulls = 0;
 
-    LT_TRY(lt_alloc(env, &out->start, (size_t)out->n + 1, sizeof *out->start, "the encoded rows"));
+    LT_TRY(table_array(env, out, &out->start, (size_t)out->n + 1, sizeof *out->start));
     for (int i = 0; i < e->n_features; i++)
         nulls += e->feature[i].null_column >= 0;
     for (size_t i = 0; i < raw->n_chunks; i++) {
@@ -332,6 +443,7 @@ static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
             LT_TRY(row_columns(env, e, t, &raw->chunk[i], r, &n));
             out->start[place_of(t, row) + 1] = lt_encoder_merge_columns(t->col, t->val, n, t->col, t->val);
         }
+        lt_encoder_drop_chunk(env, &raw->chunk[i]);
         LT_TRY(lt_poll(env));
     }
     for (int64_t j = 0; j < out->n; j++) {
@@ -339,13 +451,13 @@ static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
             out->start[j + 1] = nulls;
         out->start[j + 1] += out->start[j];
     }
-    LT_TRY(lt_alloc(env, &out->col, (size_t)out->start[out->n], sizeof *out->col, "the encoded rows"));
-    return lt_alloc(env, &out->val, (size_t)out->start[out->n], sizeof *out->val, "the encoded rows");
+    LT_TRY(table_array(env, out, &out->col, (size_t)out->start[out->n], sizeof *out->col));
+    return table_array(env, out, &out->val, (size_t)out->start[out->n], sizeof *out->val);
 }
 
-static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, int64_t row, lt_table *out)
+static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, lt_table *out)
 {
-    int64_t n;
+    int64_t row = c->first, n;
 
     for (int32_t r = 0; r < c->rows; r++, row++) {
         int64_t at = place_of(t, row);
@@ -355,6 +467,7 @@ static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chun
         LT_TRY(row_columns(env, e, t, c, r, &n));
         lt_encoder_merge_columns(t->col, t->val, n, out->col + out->start[at], out->val + out->start[at]);
     }
+    lt_table_touch(out, c->rows, false);
     return LT_OK;
 }
 
@@ -374,9 +487,9 @@ static lt_status encode_gaps(lt_env *env, lt_encoder *e, const fit *t, lt_table 
 static lt_status encode_rows(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
 {
     struct lt_encoder_raw *raw = e->raw;
+    chunks s = {.e = e, .t = t, .chunk = raw->chunk, .out = out};
     int32_t *target;
     double *mean, *scale;
-    int64_t row = 0;
 
     LT_TRY(lt_alloc(env, &target, (size_t)raw->columns, sizeof *target, "the features"));
     LT_TRY(lt_alloc(env, &mean, (size_t)raw->columns, sizeof *mean, "the features"));
@@ -392,23 +505,26 @@ static lt_status encode_rows(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
             scale[t->raw_first[i] + k] = f->scale[k];
         }
     }
+    s.target = target;
+    s.mean = mean;
+    s.scale = scale;
     *out = (lt_table){.n = t->n_out, .dense = e->dense, .sparse = e->sparse};
+    if (raw->file != NULL)
+        out->spill = env->spill;
     if (out->sparse > 0)
         LT_TRY(size_entries(env, e, t, out));
     if (out->dense > 0)
-        LT_TRY(lt_alloc(env, &out->x, (size_t)out->n, (size_t)out->dense * sizeof *out->x, "the encoded rows"));
-    for (size_t i = 0; i < raw->n_chunks; i++) {
-        lt_chunk *c = &raw->chunk[i];
-
+        LT_TRY(table_array(env, out, &out->x, (size_t)out->n, (size_t)out->dense * sizeof *out->x));
+    for (s.first = 0; s.first < raw->n_chunks; s.first += s.n) {
+        s.n = chunks_at_once(env, raw, s.first);
         if (out->dense > 0)
-            encode_dense(e, t, c, row, out, target, mean, scale);
-        if (out->sparse > 0)
-            LT_TRY(encode_sparse(env, e, t, c, row, out));
-        row += c->rows;
-        lt_free(env, c->x);
-        lt_free(env, c->token);
-        lt_free(env, c->token_end);
-        LT_TRY(lt_poll(env));
+            LT_TRY(lt_run(env, (int64_t)s.n, encode_task, &s));
+        for (size_t i = s.first; i < s.first + s.n; i++) {
+            LT_TRY(lt_poll(env));
+            if (out->sparse > 0)
+                LT_TRY(encode_sparse(env, e, t, &raw->chunk[i], out));
+            lt_encoder_free_chunk(env, &raw->chunk[i]);
+        }
     }
     if (out->sparse > 0)
         LT_TRY(encode_gaps(env, e, t, out));
@@ -424,6 +540,7 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     fit t = {.place = place, .n_out = place == NULL ? e->n : n_out};
 
     lt_encoder_drop_row(e); /* a width known only from an unfinished row */
+    LT_TRY(lt_encoder_map_raw(env, e->raw));
     LT_TRY(check_places(env, e, &t));
     LT_TRY(lt_alloc(env, &t.raw_first, (size_t)e->n_features, sizeof *t.raw_first, "the features"));
     LT_TRY(lt_alloc(env, &t.number, (size_t)e->n_features, sizeof *t.number, "the features"));
@@ -448,6 +565,9 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     lt_free(env, t.filled);
     lt_free(env, t.col);
     lt_free(env, t.val);
+    lt_table_drop(out, 0, out->n);
+    if (e->raw->file != NULL)
+        env->spill->close(env->spill->context, e->raw->file);
     lt_free(env, e->raw->x);
     lt_free(env, e->raw->token);
     lt_free(env, e->raw->chunk);

@@ -1,10 +1,14 @@
 /*
- * encoder_raw.h: what encoder.c (rows in), encoder_fit.c (fitting), encoder_calendar.c and encoder_text.c share; nobody
+ * encoder_raw.h: what encoder.c (rows in), encoder_raw.c (keeping them), encoder_fit.c (fitting), encoder_calendar.c and encoder_text.c share; nobody
  * else includes it.
  *
  * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles,
  * NaN for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its
  * width becomes known; chunks from before then simply have fewer columns.
+ *
+ * Where the environment spills, chunks go to a file once there are more than it wants in memory, and each as it is full
+ * from then on; fitting finds them mapped.  Chunks are smaller there; sums are taken by groups of them, which do not
+ * depend on it.
  */
 #ifndef LT_ENCODER_RAW_H
 #define LT_ENCODER_RAW_H
@@ -24,6 +28,10 @@ typedef struct lt_chunk {
     int64_t *token_end; /* one a row, once a row had tokens: where the row's tokens end */
     lt_token *token;
     size_t cap_token;
+    int64_t first;   /* row; set once all are there */
+    int64_t group;   /* chunks of one group are one where nothing is spilled */
+    bool spilled;    /* x, token_end and token are, or will be, in the mapping, one behind the other: */
+    size_t at, size; /* bytes in the file */
 } lt_chunk;
 
 struct lt_encoder_raw {
@@ -35,7 +43,20 @@ struct lt_encoder_raw {
     size_t n_tokens, cap_token;
     lt_chunk *chunk;
     size_t n_chunks, cap_chunks;
+    int32_t group_rows, group_capacity; /* of the last group */
+    int64_t group_tokens, groups;
+    size_t held;       /* bytes of chunks in memory, as they were made */
+    void *file;        /* of chunks that were spilled; NULL: none were */
+    size_t file_bytes;
 };
+
+/* Appends the row at hand. */
+lt_status lt_encoder_keep_row(lt_env *env, struct lt_encoder_raw *raw);
+/* After the last row: chunks' first rows; where there is a file, all chunks are in it, mapped. */
+lt_status lt_encoder_map_raw(lt_env *env, struct lt_encoder_raw *raw);
+/* A chunk is done with: for now; for good. */
+void lt_encoder_drop_chunk(lt_env *env, const lt_chunk *c);
+void lt_encoder_free_chunk(lt_env *env, lt_chunk *c);
 
 /* Beyond this, a product with a weight could overflow to infinity and a sum of two of those to NaN. */
 #define LT_ENCODED_MOST 1e18

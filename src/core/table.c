@@ -6,8 +6,43 @@
  */
 #include "table.h"
 
+#include "spill.h"
+
 #include <math.h>
 #include <string.h>
+
+#define AROUND 65536 /* bytes that a place in a mapping brings into memory: Linux maps what is around it, too */
+
+void lt_table_drop(const lt_table *t, int64_t first, int64_t end)
+{
+    lt_spill *s = t->spill;
+
+    if (s == NULL || first >= end)
+        return;
+    if (t->dense > 0)
+        s->drop(s->context, t->x + first * t->dense, (size_t)(end - first) * (size_t)t->dense * sizeof *t->x);
+    if (t->sparse > 0) {
+        int64_t from = t->start[first], entries = t->start[end] - from;
+
+        s->drop(s->context, t->col + from, (size_t)entries * sizeof *t->col);
+        s->drop(s->context, t->val + from, (size_t)entries * sizeof *t->val);
+        s->drop(s->context, t->start + first, (size_t)(end - first) * sizeof *t->start);
+    }
+}
+
+void lt_table_touch(const lt_table *t, int64_t rows, bool side_by_side)
+{
+    size_t bytes = (size_t)t->dense * sizeof *t->x;
+
+    if (t->spill == NULL)
+        return;
+    if (t->sparse > 0)
+        bytes += sizeof *t->start + (size_t)(t->start[t->n] / (t->n > 0 ? t->n : 1)) * (sizeof *t->col + sizeof *t->val);
+    if (!side_by_side)
+        bytes = (bytes > AROUND ? bytes : AROUND) * (t->sparse > 0 ? 4 : 1);
+    if (lt_spill_touch(t->spill, (size_t)rows * bytes))
+        lt_table_drop(t, 0, t->n);
+}
 
 lt_status lt_table_append(lt_env *env, lt_table_builder *b, const lt_table *one_row)
 {

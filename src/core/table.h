@@ -17,7 +17,19 @@ typedef struct lt_table {
     int64_t *start; /* n+1; NULL when s = 0 */
     int32_t *col;   /* start[n] */
     float *val;     /* start[n] */
+    struct lt_spill *spill; /* the arrays are in a mapped file (spill.h); NULL: in memory */
 } lt_table;
+
+/*
+ * Rows first .. end-1 are done with for now: where they are in a file, their memory is given back. For whoever goes
+ * through rows in order; may be called in a task.
+ */
+void lt_table_drop(const lt_table *t, int64_t first, int64_t end);
+/*
+ * `rows` rows are visited, as by lt_gather, side by side or anywhere: the table is dropped once that comes to much.
+ * Tasks may call it.
+ */
+void lt_table_touch(const lt_table *t, int64_t rows, bool side_by_side);
 
 /* Appends one row (a table with n = 1 and the same columns each time) to a table grown with lt_grow. */
 typedef struct lt_table_builder {

@@ -52,6 +52,14 @@ extern void ltpg_env_log(lt_env *env, ltpg_progress *progress);
  */
 extern void ltpg_env_team(lt_env *env);
 
+/*
+ * Gives an environment over `memory`, with a budget, temporary files for rows beyond it (core/spill.h).  Their space is
+ * given back by closing them, to be done where no error is raised; then nothing may look at the rows any more, and what
+ * was written is told.
+ */
+extern void ltpg_env_spill(lt_env *env, MemoryContext memory);
+extern int64 ltpg_env_close_files(lt_env *env);
+
 /* Raises the environment's error, whatever its status; the one place where a lt_status becomes an ereport. */
 extern void ltpg_raise(lt_env *env) __attribute__((noreturn));
 #define LTPG(env, call)                                                                                                \

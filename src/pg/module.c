@@ -23,7 +23,9 @@ void _PG_init(void)
 {
     DefineCustomIntVariable("longtail.training_memory",
                             "Sets the most memory one training may use, or one call that measures or reranks.",
-                            "What is needed is checked against it before it is taken.", &ltpg_training_memory,
+                            "Encoded rows that take more than two fifths of it go to temporary files; what else is"
+                            " needed is checked against it before it is taken.",
+                            &ltpg_training_memory,
                             2 * 1024 * 1024, 1024, MAX_KILOBYTES, PGC_USERSET, GUC_UNIT_KB, NULL, NULL, NULL);
     DefineCustomIntVariable("longtail.cache_memory", "Sets the memory in which one session keeps models ready.",
                             "Models not used for longest go first; the one in use always stays.", &ltpg_cache_memory,
