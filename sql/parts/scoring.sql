@@ -63,6 +63,24 @@ AS 'MODULE_PATHNAME', 'longtail_similar_items' LANGUAGE C STABLE PARALLEL SAFE R
 COMMENT ON FUNCTION longtail.similar_items(text, anycompatible, integer) IS
 'The k items most similar to an item, most similar first: as the algorithm learned it, or else by the cosine of the items'' features. No rows for an item that the model does not know.';
 
+CREATE FUNCTION longtail.item_embeddings(model text)
+RETURNS TABLE (item_id text, embedding real[])
+AS 'MODULE_PATHNAME', 'longtail_item_embeddings' LANGUAGE C STABLE STRICT PARALLEL SAFE ROWS 10000;
+COMMENT ON FUNCTION longtail.item_embeddings(text) IS
+'The vector of each item of a model of als, bpr or content: its inner product with user_embedding orders items as the model does, before popularity and reranking.';
+
+CREATE FUNCTION longtail.item_embeddings(model text, item_type anyelement, OUT item_id anyelement, OUT embedding real[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'longtail_item_embeddings_typed' LANGUAGE C STABLE PARALLEL SAFE ROWS 10000;
+COMMENT ON FUNCTION longtail.item_embeddings(text, anyelement) IS
+'As item_embeddings, with item_id in the type of item_type: item_embeddings(''shop'', NULL::bigint).';
+
+CREATE FUNCTION longtail.user_embedding(model text, user_id anycompatible)
+RETURNS real[]
+AS 'MODULE_PATHNAME', 'longtail_user_embedding' LANGUAGE C STABLE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION longtail.user_embedding(text, anycompatible) IS
+'The vector of a user, from what they have in the source table now, for item_embeddings. NULL for somebody of whom nothing is known.';
+
 CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method text DEFAULT NULL,
     strength float8 DEFAULT NULL, exclude_seen boolean DEFAULT true, popularity_exponent float8 DEFAULT NULL,
     min_exposure integer DEFAULT NULL, max_head_share float8 DEFAULT NULL, options jsonb DEFAULT '{}')

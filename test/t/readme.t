@@ -5,6 +5,7 @@
 # tour's data; each block is a test.  A comment in the line before a block says what is special about it:
 #     <!-- test: fails with: TEXT -->   it must fail, with TEXT in the message
 #     <!-- test: needs pg_cron -->      run in pg_cron's database, in a transaction that is rolled back
+#     <!-- test: needs pgvector -->     run where there is pgvector
 # doc/reference.md must have, word for word but for white space: the signature and the comment of every function and
 # aggregate, the columns and the comment of every view and type, every option, setting, rerank method and measure.
 # src/README.md must name every source file, and no other, under the heading of its folder.
@@ -82,6 +83,14 @@ sub run_block {
             my ($found, $text) = run_sql($home, "SELECT 'here' FROM pg_extension WHERE extname = 'pg_cron'");
             skip 'there is no pg_cron', 1 unless $text =~ /here/;
             ($status, $output) = run_sql($home, "BEGIN;\n$block->{sql}\nROLLBACK;");
+            ok($status == 0, $name) or diag $output;
+        }
+    }
+    elsif ($block->{special} eq 'needs pgvector') {
+    SKIP: {
+            my ($made) = run_sql($database, 'CREATE EXTENSION IF NOT EXISTS vector');
+            skip 'there is no pgvector', 1 unless $made == 0;
+            ($status, $output) = run_sql($database, $block->{sql});
             ok($status == 0, $name) or diag $output;
         }
     }
