@@ -11,6 +11,10 @@
  */
 #include "cache.h"
 
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
 #include "access/xact.h"
 #include "ids.h"
 #include "miscadmin.h"
@@ -86,6 +90,15 @@ static ltpg_model *map(const ltpg_version *version)
     return NULL;
 }
 
+/* The copy that a file was made from: once some large blocks were freed, malloc would keep those after them. */
+static void give_back(ltpg_model *model)
+{
+    MemoryContextDelete(model->memory);
+#ifdef __GLIBC__
+    malloc_trim(0);
+#endif
+}
+
 /*
  * From the file, which is made if need be.  The lock is no part of what makes that right: it keeps backends that all
  * miss the file, as after a start, from each loading the version to make it.
@@ -108,7 +121,7 @@ static ltpg_model *open_active(const ltpg_version *version)
         if (ltpg_shared_make(own))
             model = map(version);
         if (model != NULL)
-            MemoryContextDelete(own->memory);
+            give_back(own);
         else
             model = own;
     }
