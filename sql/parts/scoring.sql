@@ -87,7 +87,7 @@ CREATE FUNCTION longtail.recommend_all(model text, k integer DEFAULT 10, method 
 RETURNS TABLE (user_id text, item_id text, score float8, base_score float8, rank integer, segment text)
 AS 'MODULE_PATHNAME', 'longtail_recommend_all' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 10000;
 COMMENT ON FUNCTION longtail.recommend_all(text, integer, text, float8, boolean, float8, integer, float8, jsonb) IS
-'Recommendations for every user the model knows, for CREATE TABLE AS. exclude_seen leaves out what users had when the version was trained. min_exposure is how often every item (or every value of option exposure_attribute) must appear over all lists, max_head_share the most of all places that head items may get.';
+'Recommendations for every user the model knows, for CREATE TABLE AS, on longtail.threads threads. exclude_seen leaves out what users had when the version was trained. min_exposure is how often every item (or every value of option exposure_attribute) must appear over all lists, max_head_share the most of all places that head items may get.';
 
 CREATE FUNCTION longtail.explain(model text, user_id anycompatible, item_id "any")
 RETURNS TABLE (reason text, contribution float8)

@@ -1,17 +1,24 @@
 /*
  * recommend_all.c: longtail.recommend_all: a list for every user, within bounds on what all of them together show.
  *
- * Users go by in the order of their numbers, one list at a time: what a list took is given back before the next, and
- * the rows go to a tuplestore, which spills to disk.  With bounds the memory grows by a few numbers an item.
+ * Users go by in the order of their numbers, some thousands at a time (core/batch.h), on longtail.threads threads; the
+ * first of these runs are short, so that the first rows are soon there.  In a select list rows leave as they are asked
+ * for, and nothing is kept behind them; in FROM, where the executor stores a function's rows before it reads the first,
+ * they go to its tuplestore, which spills to disk.  Memory grows with the model, not with the lists.
+ *
+ * Bounds are kept by one user after the other, in the same order, with the scores of all items, which a run then keeps:
+ * with bounds memory grows by a few numbers an item.
+ *
+ * Lifetime: everything is in one memory context, `memory`, whose deletion ends the threads and unpins the model. In a
+ * select list it is the multi-call context, which goes with the last row, and with the expression's context when
+ * nobody asks for it (LIMIT, a closed cursor, an error).
  */
 #include "listing.h"
 
-#include <math.h>
-
+#include "batch.h"
 #include "exposure.h"
 #include "funcapi.h"
 #include "ids.h"
-#include "lists.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
@@ -27,17 +34,30 @@ static const lt_option own_options[] = {
      "the relation that has it; not given: the model's item_features"},
 };
 
+#define COLUMNS 6
+
 /* One call. */
 typedef struct everybody {
+    MemoryContext memory, scratch; /* scratch: of a run */
     ltpg_model *model;
     lt_env *env;
     lt_pairs seen;
-    lt_request request; /* of the user whose turn it is */
-    uint8 *excluded;    /* I */
-    bool exclude_seen;
+    lt_batch_request request;
+    lt_batch_lists lists;
+    int32 next, length; /* the first user of the next run, and how many it has */
+    /* bounds */
     bool bounded;
     lt_exposure exposure;
-    ReturnSetInfo *result;
+    uint8 *excluded; /* I: all 0 between users */
+    float *value;    /* I; NULL: margins order items as they are */
+    double *score;   /* of a list, as the next */
+    int32 *was;
+    /* the row to come */
+    int32 user; /* its place in the run */
+    int64 place;
+    Datum user_id;  /* 0: not made yet */
+    Datum *item_id; /* I; 0: not made yet */
+    Datum segment[3];
 } everybody;
 
 /* ---- bounds ---- */
@@ -62,10 +82,10 @@ static void take_bounds(everybody *all, FunctionCallInfo fcinfo, int minimum, in
         .head_share = PG_ARGISNULL(head) ? 1 : PG_GETARG_FLOAT8(head),
         .segment = r->popularity.segment,
         .hidden = all->model->bundle.hidden,
-        .seen = all->exclude_seen ? &all->seen : NULL,
+        .seen = all->request.excludes_history ? &all->seen : NULL,
         .items = all->model->bundle.items.n,
         .users = all->model->bundle.users.n,
-        .k = all->request.k,
+        .k = all->request.how.k,
     };
 
     if (bounds.minimum < 0)
@@ -85,35 +105,44 @@ static void take_bounds(everybody *all, FunctionCallInfo fcinfo, int minimum, in
                         errmsg("option \"exposure_attributes\" goes with option \"exposure_attribute\"")));
     }
     all->bounded = bounds.minimum > 0 || bounds.head_share < 1;
-    if (all->bounded)
-        LTPG(all->env, lt_exposure_init(all->env, &all->exposure, &bounds));
+    if (!all->bounded)
+        return;
+    LTPG(all->env, lt_exposure_init(all->env, &all->exposure, &bounds));
+    LTPG(all->env, lt_alloc(all->env, &all->excluded, bounds.items, 1, "the exclusions"));
+    LTPG(all->env, lt_alloc(all->env, &all->value, bounds.items, sizeof *all->value, "the scores"));
+    LTPG(all->env, lt_alloc(all->env, &all->score, Min(bounds.k, bounds.items), sizeof *all->score, "the list"));
+    LTPG(all->env, lt_alloc(all->env, &all->was, Min(bounds.k, bounds.items), sizeof *all->was, "the list"));
 }
 
-/* The list within the bounds; what is new in it gets its scores. */
-static void bring_within(everybody *all, lt_env *env, const float *margin, lt_list *list)
+static void exclude_history(everybody *all, int32 user, uint8 whether)
+{
+    for (int64 h = all->seen.start[user]; all->request.excludes_history && h < all->seen.start[user + 1]; h++)
+        all->excluded[all->seen.col[h]] = whether;
+}
+
+/* The list at place `u` of the run within the bounds; what is new in it gets its scores. */
+static void bring_within(everybody *all, int32 u)
 {
     const lt_recommender *r = &all->model->recommender;
     lt_link link = all->model->bundle.model.link;
-    int32 n = all->model->bundle.items.n;
-    float *value = palloc(n * sizeof *value);
-    double *score = palloc(list->n * sizeof *score);
-    int32 *was = palloc(list->n * sizeof *was);
-    int64_t kept, at = 0;
-    int first;
-    lt_adjustment ordering = lt_ordering(&all->request, &first);
+    lt_batch_lists *lists = &all->lists;
+    const float *margin = lists->margin + (int64_t)u * all->model->bundle.items.n;
+    int32 *item = lists->item + u * lists->places;
+    double *score = lists->score + u * lists->places, *base = lists->base + u * lists->places;
+    int64_t n = lists->length[u], kept, at = 0;
 
-    for (int32 i = 0; i < n; i++)
-        value[i] = lt_adjusted(r, margin[i], i, &ordering);
-    memcpy(was, list->item, list->n * sizeof *was);
-    memcpy(score, list->score, list->n * sizeof *score);
-    LTPG(env, lt_exposure_apply(env, &all->exposure, value, all->excluded, list->item, list->n, &kept));
-    for (int64_t i = 0; i < list->n; i++) {
-        int32 item = list->item[i];
-
-        while (i < kept && was[at] != item)
+    for (int32 i = 0; i < all->model->bundle.items.n; i++)
+        all->value[i] = lt_adjusted(r, margin[i], i, &lists->request.how.adjust);
+    memcpy(all->was, item, n * sizeof *item);
+    memcpy(all->score, score, n * sizeof *score);
+    exclude_history(all, lists->first + u, 1);
+    LTPG(all->env, lt_exposure_apply(all->env, &all->exposure, all->value, all->excluded, item, n, &kept));
+    exclude_history(all, lists->first + u, 0);
+    for (int64_t i = 0; i < n; i++) {
+        while (i < kept && all->was[at] != item[i])
             at++;
-        list->score[i] = i < kept ? score[at] : lt_link_apply(link, value[item]);
-        list->base[i] = lt_link_apply(link, margin[item]);
+        score[i] = i < kept ? all->score[at] : lt_link_apply(link, all->value[item[i]]);
+        base[i] = lt_link_apply(link, margin[item[i]]);
     }
 }
 
@@ -137,44 +166,155 @@ static void tell_shortfall(const everybody *all)
                  errdetail("There are lists that nothing else was left for.")));
 }
 
-/* ---- lists ---- */
+/* ---- rows ---- */
 
-static void exclude_history(everybody *all, uint8 whether)
+/* Lists of further users; false when there are no more. */
+static bool next_run(everybody *all)
 {
-    for (int64 i = 0; i < all->request.subject.n_history && all->exclude_seen; i++)
-        all->excluded[all->request.subject.history[i]] = whether;
+    int32 left = all->model->bundle.users.n - all->next;
+    MemoryContext old;
+
+    if (left == 0)
+        return false;
+    all->length = Min(all->length, left);
+    old = MemoryContextSwitchTo(all->scratch);
+    LTPG(all->env, lt_batch_run(all->env, &all->lists, all->next, all->length));
+    for (int32 u = 0; all->bounded && u < all->length; u++)
+        bring_within(all, u);
+    MemoryContextSwitchTo(old);
+    MemoryContextReset(all->scratch);
+    all->next += all->length;
+    all->length = Min(2 * all->length, all->lists.most);
+    all->user = 0;
+    all->place = 0;
+    return true;
 }
 
-/* One user's rows; what it takes is in the current memory context. */
-static void put_list(everybody *all, int32 user)
+static Datum text_of(const everybody *all, lt_id_kind kind, const lt_dictionary *ids, int32 number)
 {
-    const ltpg_model *model = all->model;
-    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
-    float *margin = palloc(Max(model->bundle.items.n, 1) * sizeof *margin);
+    MemoryContext old = MemoryContextSwitchTo(all->memory);
     int64_t length;
-    const char *bytes = lt_dictionary_key(&model->bundle.users, user, &length);
-    Datum user_id = CStringGetTextDatum(ltpg_key_text(model->bundle.user_id, bytes, length));
-    lt_list list;
+    const char *bytes = lt_dictionary_key(ids, number, &length);
+    char *written = ltpg_key_text(kind, bytes, length);
+    Datum text = CStringGetTextDatum(written);
 
-    all->request.subject.user = user;
-    lt_subject_take_history(&all->request.subject, &all->seen, user);
-    exclude_history(all, 1);
-    LTPG(env, lt_score_candidates(env, &model->recommender, &all->request, margin));
-    LTPG(env, lt_choose(env, &model->recommender, &all->request, margin, &list));
-    if (all->bounded)
-        bring_within(all, env, margin, &list);
-    exclude_history(all, 0);
-    for (int64_t i = 0; i < list.n; i++) {
-        Datum value[6] = {user_id,
-                          CStringGetTextDatum(ltpg_model_item_text(model, list.item[i])),
-                          Float8GetDatum(list.score[i]),
-                          Float8GetDatum(list.base[i]),
-                          Int32GetDatum((int32)i + 1),
-                          CStringGetTextDatum(ltpg_listing_segment(model, list.item[i]))};
-        bool null[6] = {false};
+    pfree(written);
+    MemoryContextSwitchTo(old);
+    return text;
+}
 
-        tuplestore_putvalues(all->result->setResult, all->result->setDesc, value, null);
+static void end_user(everybody *all)
+{
+    if (all->user_id != 0)
+        pfree(DatumGetPointer(all->user_id));
+    all->user_id = 0;
+    all->user++;
+    all->place = 0;
+    CHECK_FOR_INTERRUPTS();
+}
+
+/* The next row; what is in it lasts until the one after. False when there are no more. */
+static bool next_row(everybody *all, Datum value[COLUMNS])
+{
+    const lt_batch_lists *lists = &all->lists;
+    const lt_bundle *bundle = &all->model->bundle;
+    int64 at;
+    int32 item;
+
+    while (all->user >= lists->n || all->place >= lists->length[all->user]) {
+        if (all->user < lists->n)
+            end_user(all);
+        else if (!next_run(all))
+            return false;
     }
+    at = all->user * lists->places + all->place++;
+    item = lists->item[at];
+    if (all->user_id == 0)
+        all->user_id = text_of(all, bundle->user_id, &bundle->users, lists->first + all->user);
+    if (all->item_id[item] == 0)
+        all->item_id[item] = text_of(all, bundle->item_id, &bundle->items, item);
+    value[0] = all->user_id;
+    value[1] = all->item_id[item];
+    value[2] = Float8GetDatum(lists->score[at]);
+    value[3] = Float8GetDatum(lists->base[at]);
+    value[4] = Int32GetDatum((int32)all->place);
+    value[5] = all->segment[all->model->recommender.popularity.segment[item]];
+    return true;
+}
+
+/* ---- calls ---- */
+
+/* Pinned while `memory` is there. */
+static ltpg_model *open_model(FunctionCallInfo fcinfo, MemoryContext memory)
+{
+    FmgrInfo *given = fcinfo->flinfo, *own = palloc(sizeof *own);
+    ltpg_model *model;
+
+    *own = *given;
+    own->fn_extra = NULL;
+    own->fn_mcxt = memory;
+    fcinfo->flinfo = own;
+    model = ltpg_listing_model(fcinfo);
+    fcinfo->flinfo = given;
+    return model;
+}
+
+/* Everything that a call needs, in the current memory context. */
+static everybody *begin(FunctionCallInfo fcinfo)
+{
+    ltpg_method_arguments arguments = {
+        .method = 2, .strength = 3, .options = 8, .own = own_options, .n_own = lengthof(own_options), .many = true};
+    everybody *all = palloc0(sizeof *all);
+    ltpg_method method;
+
+    all->memory = CurrentMemoryContext;
+    all->scratch = AllocSetContextCreate(all->memory, "longtail users", ALLOCSET_DEFAULT_SIZES);
+    all->model = open_model(fcinfo, all->memory);
+    all->env = ltpg_env(all->memory, 0);
+    all->seen = ltpg_model_seen(all->env, all->model);
+    all->request =
+        (lt_batch_request){.histories = &all->seen, .excludes_history = PG_ARGISNULL(4) || PG_GETARG_BOOL(4)};
+    all->request.how.k = ltpg_listing_k(fcinfo, 1);
+    all->request.how.adjust =
+        lt_adjustment_with(&all->model->recommender, ltpg_listing_exponent(fcinfo, all->model, 5));
+    method = ltpg_method_read(fcinfo, all->env, all->model, &arguments);
+    all->request.how.stages = method.stages;
+    all->request.how.n_stages = method.n_stages;
+    all->request.how.seed = (uint64)lt_option_int(&method.options, "seed");
+    take_bounds(all, fcinfo, 6, 7, &method.options);
+    all->request.wants_margins = all->bounded;
+    ltpg_env_team(all->env);
+    LTPG(all->env, lt_batch_init(all->env, &all->lists, &all->model->recommender, &all->request, true));
+    all->length = all->lists.least;
+    all->item_id =
+        palloc_extended(Max(all->model->bundle.items.n, 1) * sizeof *all->item_id, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    for (int s = 0; s < 3; s++)
+        all->segment[s] = CStringGetTextDatum(lt_segment_names[s]);
+    return all;
+}
+
+static void end(const everybody *all)
+{
+    if (all->bounded)
+        tell_shortfall(all);
+}
+
+static void put_all(FunctionCallInfo fcinfo)
+{
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail lists", ALLOCSET_DEFAULT_SIZES), old;
+    bool null[COLUMNS] = {false};
+    Datum value[COLUMNS];
+    everybody *all;
+
+    InitMaterializedSRF(fcinfo, 0);
+    old = MemoryContextSwitchTo(memory);
+    all = begin(fcinfo);
+    while (next_row(all, value))
+        tuplestore_putvalues(result->setResult, result->setDesc, value, null);
+    end(all);
+    MemoryContextSwitchTo(old);
+    MemoryContextDelete(memory);
 }
 
 /*
@@ -182,38 +322,29 @@ static void put_list(everybody *all, int32 user)
  */
 Datum longtail_recommend_all(PG_FUNCTION_ARGS)
 {
-    ltpg_model *model = ltpg_listing_model(fcinfo);
-    MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail user", ALLOCSET_DEFAULT_SIZES);
-    ltpg_method_arguments arguments = {
-        .method = 2, .strength = 3, .options = 8, .own = own_options, .n_own = lengthof(own_options), .many = true};
-    everybody all = {.model = model,
-                     .env = ltpg_env(CurrentMemoryContext, 0),
-                     .excluded = palloc0(Max(model->bundle.items.n, 1)),
-                     .exclude_seen = PG_ARGISNULL(4) || PG_GETARG_BOOL(4),
-                     .result = (ReturnSetInfo *)fcinfo->resultinfo};
-    ltpg_method method;
-    uint64 seed;
+    ReturnSetInfo *result = (ReturnSetInfo *)fcinfo->resultinfo;
+    bool null[COLUMNS] = {false};
+    Datum value[COLUMNS];
+    FuncCallContext *calls;
 
-    InitMaterializedSRF(fcinfo, 0);
-    all.request.k = ltpg_listing_k(fcinfo, 1);
-    all.request.adjust = lt_adjustment_with(&model->recommender, ltpg_listing_exponent(fcinfo, model, 5));
-    all.request.excluded = all.excluded;
-    all.seen = ltpg_model_seen(all.env, model);
-    method = ltpg_method_read(fcinfo, all.env, model, &arguments);
-    all.request.stages = method.stages;
-    all.request.n_stages = method.n_stages;
-    seed = (uint64)lt_option_int(&method.options, "seed");
-    take_bounds(&all, fcinfo, 6, 7, &method.options);
-    for (int32 user = 0; user < model->bundle.users.n; user++) {
-        MemoryContext old = MemoryContextSwitchTo(memory);
-
-        CHECK_FOR_INTERRUPTS();
-        all.request.seed = seed + (uint64)user;
-        put_list(&all, user);
-        MemoryContextSwitchTo(old);
-        MemoryContextReset(memory);
+    if (result != NULL && IsA(result, ReturnSetInfo) && (result->allowedModes & SFRM_Materialize_Preferred) != 0) {
+        put_all(fcinfo);
+        return (Datum)0;
     }
-    if (all.bounded)
-        tell_shortfall(&all);
-    return (Datum)0;
+    if (SRF_IS_FIRSTCALL()) {
+        MemoryContext old;
+        TupleDesc description;
+
+        calls = SRF_FIRSTCALL_INIT();
+        old = MemoryContextSwitchTo(calls->multi_call_memory_ctx);
+        get_call_result_type(fcinfo, NULL, &description);
+        calls->tuple_desc = BlessTupleDesc(description);
+        calls->user_fctx = begin(fcinfo);
+        MemoryContextSwitchTo(old);
+    }
+    calls = SRF_PERCALL_SETUP();
+    if (next_row(calls->user_fctx, value))
+        SRF_RETURN_NEXT(calls, HeapTupleGetDatum(heap_form_tuple(calls->tuple_desc, value, null)));
+    end(calls->user_fctx);
+    SRF_RETURN_DONE(calls);
 }

@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RUN_BYTES (16 << 20) /* what a run's lists may take, about */
+#define RUN_BYTES (4 << 20) /* what a run's lists may take, about */
 #define RUN_USERS 8192
 #define TASK_USERS 96
 #define TASK_WORK 1000000000LL /* products of a task with floats; four times as many with bytes */

@@ -49,7 +49,7 @@ typedef struct lt_batch_lists {
 
 /*
  * r and what the request points to must stay.  bytes: whether the sieve may use them where it can.  Memory: O(I k), and
- * up to some tens of MB for the users of a run.
+ * up to some MB for the users of a run.
  */
 lt_status lt_batch_init(lt_env *env, lt_batch_lists *b, const lt_recommender *r, const lt_batch_request *request,
                         bool bytes);

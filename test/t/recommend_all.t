@@ -48,12 +48,14 @@ SQL
 }
 
 SKIP: {
-    skip 'no /proc', 2 unless -e '/proc/self/status';
+    skip 'no /proc', 3 unless -e '/proc/self/status';
     my $few  = peak(q{longtail.recommend_all('few', 10)});
     my $many = peak(q{longtail.recommend_all('many', 10, min_exposure => 20, max_head_share => 0.1)});
+    my $rows = peak(q{(SELECT longtail.recommend_all('many', 10)) AS x});
     # forty times the users: what they have (242,000 items of 4 bytes) and a copy of it; not scores (160 MB) or rows (16 MB)
     cmp_ok($few,  '>', 0,            "memory for 500 users: $few kB");
     cmp_ok($many, '<', $few + 10240, "and for 20,000: $many kB");
+    cmp_ok($rows, '<', $few + 10240, "and for their rows in a select list: $rows kB");
 }
 
 # ---- time: bounds at most double it ----
@@ -67,7 +69,8 @@ is(scalar @ms, 2, "20,000 lists take @ms ms, without and with a minimum") or dia
 
 # ---- a cancel acts within a second ----
 for my $call (q{longtail.recommend_all('many', 500, 'xquad', 0.5, min_exposure => 100, max_head_share => 0.05)},
-    q{longtail.recommend_all('many', 10, min_exposure => 20)}) {
+    q{longtail.recommend_all('many', 10, min_exposure => 20)},
+    q{(SELECT longtail.recommend_all('many', 500, 'xquad', 0.5)) AS x}) {
     my $begun = time;
     $output = run_sql("SET statement_timeout = '100ms'; SELECT count(*) FROM $call;");
     my $took = time - $begun;
