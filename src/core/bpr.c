@@ -4,7 +4,7 @@
  *
  * For a pair (u, i) that was seen and an item j that u has not, the loss is
  *     -ln sigma(m_ui - m_uj) + regularization / 2 (|x_u|^2 + |y_i|^2 + |y_j|^2 + b_i^2 + b_j^2),   m_ui = b_i +
- * x_u.y_i, followed downhill triple by triple in one order, so that a seed gives one model.  An epoch has as many
+ * x_u.y_i, followed downhill triple by triple (bpr_blocks.c), so that a seed gives one model.  An epoch has as many
  * positives as there are pairs, each as often as its share of the weights says, rounded up or down at random.
  *
  * The loss does not fix the level of margins: they are differences of log-odds, and only order items.
@@ -13,19 +13,16 @@
  * closed forms tried this came nearest to the rankings of trained users.  The solve's scale is not that of logistic
  * margins; a sample of the trained users says by how much to multiply.
  */
+#include "bpr_blocks.h"
 #include "factors.h"
-#include "sampler.h"
-#include "vectorize.h"
+#include "lanes.h"
 
 #include <math.h>
 #include <string.h>
 
 extern const lt_algorithm lt_bpr;
 
-#define START 0.1    /* standard deviation of the length of the vectors at the start */
-#define LANES 16     /* floats a row of factors is padded to a multiple of */
-#define TRIPLES 1024 /* drawn, then learned from, at once */
-#define POLL_DRAWS 32768
+#define START 0.1         /* standard deviation of the length of the vectors at the start */
 #define SAMPLED_USERS 500 /* for the scale of folding in */
 #define FOLD_UNOBSERVED 0.1
 #define FOLD_REGULARIZATION 0.3
@@ -42,129 +39,13 @@ static const lt_option options[] = {
     {"item_bias", LT_OPT_BOOL, "true", 0, 0, NULL, "whether items have a bias, the part of a score all users share"},
 };
 
-typedef struct triple {
-    int32_t user, positive, negative;
-} triple;
-
 typedef struct bpr_job {
     const lt_dataset *data;
     int64_t n;          /* pairs */
-    int32_t *user_of;   /* n: of each pair */
-    double *share;      /* n + 1: running sum of the pairs' weights, scaled to mean 1; NULL: all 1 */
-    int32_t *order;     /* n: of an epoch */
+    double *share;      /* lt_bpr_fit's */
     lt_sampler sampler; /* of negatives */
-    triple *triples;    /* TRIPLES */
-    int negatives;
-    lt_random rng;
-    int32_t stride;
-    float *user, *item; /* U and I x stride; the model's own where these have that shape */
-    float *bias;        /* I; NULL: none */
-    float rate, penalty;
+    lt_bpr_fit bpr;
 } bpr_job;
-
-/* ---- learning ---- */
-
-/* One step a triple. Returns the sum of -ln sigma. */
-LT_VECTORIZED static double learn(const bpr_job *job, const triple *triples, int n)
-{
-    float rate = job->rate, keep = 1 - job->rate * job->penalty;
-    double loss = 0;
-
-    for (int t = 0; t < n; t++) {
-        int32_t i = triples[t].positive, j = triples[t].negative;
-        float *restrict x = job->user + (int64_t)triples[t].user * job->stride;
-        float *restrict a = job->item + (int64_t)i * job->stride, *restrict b = job->item + (int64_t)j * job->stride;
-        float sum[LANES] = {0}, margin = 0, slope;
-
-        for (int32_t f = 0; f < job->stride; f += LANES)
-            for (int l = 0; l < LANES; l++)
-                sum[l] += x[f + l] * (a[f + l] - b[f + l]);
-        for (int l = 0; l < LANES; l++)
-            margin += sum[l];
-        if (job->bias != NULL)
-            margin += job->bias[i] - job->bias[j];
-        loss += log1pf(expf(-fabsf(margin))) + fmaxf(-margin, 0);
-        slope = rate / (1 + expf(margin));
-        for (int32_t f = 0; f < job->stride; f++) {
-            float was = x[f];
-
-            x[f] = keep * was + slope * (a[f] - b[f]);
-            a[f] = keep * a[f] + slope * was;
-            b[f] = keep * b[f] - slope * was;
-        }
-        if (job->bias != NULL) {
-            job->bias[i] = keep * job->bias[i] + slope;
-            job->bias[j] = keep * job->bias[j] - slope;
-        }
-    }
-    return loss;
-}
-
-/* ---- drawing ---- */
-
-/* The pairs of an epoch in random order; returns how many. */
-static int64_t order_pairs(bpr_job *job)
-{
-    double shift = job->share == NULL ? 0 : lt_random_uniform(&job->rng);
-    int64_t n = 0;
-
-    if (job->share == NULL)
-        for (n = 0; n < job->n; n++)
-            job->order[n] = (int32_t)n;
-    for (int64_t e = 0; job->share != NULL && e < job->n; e++)
-        for (double times = floor(job->share[e + 1] + shift) - floor(job->share[e] + shift); times > 0 && n < job->n;
-             times--)
-            job->order[n++] = (int32_t)e;
-    lt_random_shuffle(&job->rng, job->order, n);
-    return n;
-}
-
-/* An item the user does not have, or -1 for a user who has nearly everything; *draws counts what was drawn. */
-static int32_t draw_negative(bpr_job *job, int32_t user, int64_t *draws)
-{
-    for (int draw = 0; draw < LT_SAMPLER_REJECTED; draw++) {
-        int32_t item = lt_sampler_draw(&job->sampler, &job->rng);
-
-        ++*draws;
-        if (!lt_pairs_has(&job->data->seen, user, item))
-            return item;
-    }
-    return -1;
-}
-
-/* *loss: the mean of -ln sigma over the epoch's triples, each as it was met; 0 when nobody lacks anything. */
-static lt_status run_epoch(lt_env *env, bpr_job *job, double *loss)
-{
-    int64_t n = order_pairs(job), learned = 0, draws = 0;
-    double sum = 0;
-    int held = 0;
-
-    LT_TRY(lt_poll(env)); /* few pairs may fill no block of triples */
-    for (int64_t e = 0; e < n; e++) {
-        triple t = {.user = job->user_of[job->order[e]], .positive = job->data->seen.col[job->order[e]]};
-
-        for (int draw = 0; draw < job->negatives; draw++) {
-            t.negative = draw_negative(job, t.user, &draws);
-            if (t.negative >= 0)
-                job->triples[held++] = t;
-            if (draws >= POLL_DRAWS) { /* many more are drawn than learned from where users have nearly everything */
-                LT_TRY(lt_poll(env));
-                draws = 0;
-            }
-            if (held == TRIPLES) {
-                LT_TRY(lt_poll(env));
-                draws = 0;
-                sum += learn(job, job->triples, held);
-                learned += held;
-                held = 0;
-            }
-        }
-    }
-    sum += learn(job, job->triples, held);
-    learned += held;
-    *loss = learned > 0 ? sum / (double)learned : 0;
-    return LT_OK;
-}
 
 /* ---- setting up ---- */
 
@@ -174,11 +55,6 @@ static lt_status weigh_pairs(lt_env *env, bpr_job *job)
     const lt_pairs *seen = &job->data->seen;
     double total = 0;
 
-    LT_TRY(lt_alloc(env, &job->user_of, (size_t)job->n, sizeof *job->user_of, "the pairs"));
-    LT_TRY(lt_alloc(env, &job->order, (size_t)job->n, sizeof *job->order, "the pairs"));
-    for (int32_t u = 0; u < seen->rows; u++)
-        for (int64_t e = seen->start[u]; e < seen->start[u + 1]; e++)
-            job->user_of[e] = u;
     if (seen->val == NULL)
         return LT_OK;
     for (int64_t e = 0; e < job->n; e++)
@@ -191,26 +67,32 @@ static lt_status weigh_pairs(lt_env *env, bpr_job *job)
     return LT_OK;
 }
 
-static lt_status start_side(lt_env *env, bpr_job *job, int32_t rows, int32_t k, float *stored, float **out)
+/* Where one side's vectors are worked on, with normal numbers, and behind them `bias`. */
+static lt_status start_side(lt_env *env, const lt_bpr_fit *bpr, int32_t rows, lt_random *rng, float bias, float **out)
 {
-    double deviation = START / sqrt(k);
+    double deviation = START / sqrt(bpr->k);
 
-    *out = stored;
-    if (k != job->stride)
-        LT_TRY(lt_alloc(env, out, (size_t)rows * (size_t)job->stride, sizeof **out, "the factors"));
+    LT_TRY(lt_alloc(env, out, (size_t)rows * (size_t)bpr->stride, sizeof **out, "the factors"));
     for (int32_t r = 0; r < rows; r++) {
+        float *row = *out + (int64_t)r * bpr->stride;
+
         if (r % 1024 == 0)
             LT_TRY(lt_poll(env));
-        for (int32_t j = 0; j < k; j++)
-            (*out)[(int64_t)r * job->stride + j] = (float)(deviation * lt_random_normal(&job->rng));
+        for (int32_t j = 0; j < bpr->k; j++)
+            row[j] = (float)(deviation * lt_random_normal(rng));
+        if (bpr->bias)
+            row[bpr->k] = bias;
     }
     return LT_OK;
 }
 
-static void store_side(const bpr_job *job, int32_t rows, int32_t k, const float *from, float *stored)
+static void store_side(const lt_bpr_fit *bpr, int32_t rows, const float *from, float *stored, float *bias)
 {
-    for (int32_t r = 0; from != stored && r < rows; r++)
-        memcpy(stored + (int64_t)r * k, from + (int64_t)r * job->stride, (size_t)k * sizeof *stored);
+    for (int32_t r = 0; r < rows; r++) {
+        memcpy(stored + (int64_t)r * bpr->k, from + (int64_t)r * bpr->stride, (size_t)bpr->k * sizeof *stored);
+        if (bias != NULL)
+            bias[r] = from[(int64_t)r * bpr->stride + bpr->k];
+    }
 }
 
 /* The scale at which folded-in vectors come nearest to those of training, over some users. */
@@ -242,12 +124,11 @@ static lt_status find_scale(lt_env *env, const lt_dataset *data, const lt_model 
 /* The model as it stands, its fold-in included. */
 static lt_status store(lt_env *env, const bpr_job *job, const lt_factors_out *out, lt_fold *fold, lt_model *model)
 {
-    int32_t k = (int32_t)lt_model_array(model, "item_factors")->cols;
     lt_scope scope;
     lt_status status;
 
-    store_side(job, job->data->design.users, k, job->user, out->user);
-    store_side(job, job->data->design.items, k, job->item, out->item);
+    store_side(&job->bpr, job->data->design.users, job->bpr.user, out->user, NULL);
+    store_side(&job->bpr, job->data->design.items, job->bpr.item, out->item, out->item_bias);
     fold->scale = 1;
     lt_factors_set_fold(model, fold);
     lt_scope_open(env, &scope);
@@ -261,13 +142,10 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
                        lt_fold *fold, lt_factors_out *out)
 {
     int32_t k = (int32_t)lt_option_int(o, "factors"), users = data->design.users, items = data->design.items;
+    bool bias = lt_option_bool(o, "item_bias");
+    lt_random rng;
 
-    *job = (bpr_job){.data = data,
-                     .n = data->seen.start[users],
-                     .negatives = (int)lt_option_int(o, "negatives"),
-                     .stride = (k + LANES - 1) / LANES * LANES,
-                     .rate = (float)lt_option_float(o, "learning_rate"),
-                     .penalty = (float)lt_option_float(o, "regularization")};
+    *job = (bpr_job){.data = data, .n = data->seen.start[users]};
     if (job->n == 0)
         return lt_fail(env, LT_INVALID, "there are no pairs of users and items to train on");
     if (job->n > INT32_MAX)
@@ -277,14 +155,23 @@ static lt_status start(lt_env *env, const lt_dataset *data, const lt_options *o,
                       .frequency = 1,
                       .items = items,
                       .scale = 1};
-    LT_TRY(lt_factors_add(env, model, lt_dataset_histories(data), k, false, lt_option_bool(o, "item_bias"), fold, out));
-    job->bias = out->item_bias;
+    LT_TRY(lt_factors_add(env, model, lt_dataset_histories(data), k, false, bias, fold, out));
     LT_TRY(weigh_pairs(env, job));
     LT_TRY(lt_sampler_init(env, &job->sampler, items, data->item_count, lt_option_float(o, "negative_exponent")));
-    LT_TRY(lt_alloc(env, &job->triples, TRIPLES, sizeof *job->triples, "the negatives"));
-    lt_random_seed(&job->rng, (uint64_t)lt_option_int(o, "seed"));
-    LT_TRY(start_side(env, job, users, k, out->user, &job->user));
-    return start_side(env, job, items, k, out->item, &job->item);
+    job->bpr = (lt_bpr_fit){.seen = &data->seen,
+                            .share = job->share,
+                            .sampler = &job->sampler,
+                            .negatives = (int)lt_option_int(o, "negatives"),
+                            .seed = (uint64_t)lt_option_int(o, "seed"),
+                            .k = k,
+                            .stride = (k + bias + LT_LANES - 1) / LT_LANES * LT_LANES,
+                            .bias = bias,
+                            .rate = (float)lt_option_float(o, "learning_rate"),
+                            .penalty = (float)lt_option_float(o, "regularization")};
+    lt_random_seed(&rng, job->bpr.seed);
+    LT_TRY(start_side(env, &job->bpr, users, &rng, 1, &job->bpr.user));
+    LT_TRY(start_side(env, &job->bpr, items, &rng, 0, &job->bpr.item));
+    return lt_bpr_fit_init(env, &job->bpr);
 }
 
 static lt_status bpr_train(lt_env *env, const lt_dataset *data, const lt_options *o, lt_model *model, lt_fit *fit)
@@ -303,7 +190,7 @@ static lt_status bpr_train(lt_env *env, const lt_dataset *data, const lt_options
     for (int epoch = 1; epoch <= epochs; epoch++) {
         lt_epoch line = {.epoch = epoch, .epochs = epochs, .validation_loss = NAN, .validation_metric = NAN};
 
-        LT_TRY(run_epoch(env, &job, &line.train_loss));
+        LT_TRY(lt_bpr_epoch(env, &job.bpr, epoch, &line.train_loss));
         if (!isfinite(line.train_loss)) {
             lt_fail(env, LT_DIVERGED, "training diverged in epoch %d: the loss is no longer a finite number", epoch);
             return lt_fail_hint(env, "Lower learning_rate, which is %g.", lt_option_float(o, "learning_rate"));
@@ -318,15 +205,11 @@ static lt_status bpr_train(lt_env *env, const lt_dataset *data, const lt_options
         if (env->log != NULL)
             env->log(env->context, &line);
     }
-    if (job.user != out.user)
-        lt_free(env, job.user);
-    if (job.item != out.item)
-        lt_free(env, job.item);
-    lt_free(env, job.user_of);
-    lt_free(env, job.order);
+    lt_bpr_fit_free(env, &job.bpr);
+    lt_free(env, job.bpr.user);
+    lt_free(env, job.bpr.item);
     lt_free(env, job.share);
     lt_sampler_free(env, &job.sampler);
-    lt_free(env, job.triples);
     return LT_OK;
 }
 

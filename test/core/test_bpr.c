@@ -173,6 +173,87 @@ static void test_negatives(lt_env *env)
     }
 }
 
+/* Every `step`-th pair stays. */
+static lt_dataset *thinned(lt_env *env, lt_dataset *d, int step)
+{
+    int64_t n = 0, from = 0;
+
+    (void)env;
+    memset(d->item_count, 0, (size_t)d->design.items * sizeof *d->item_count);
+    for (int32_t u = 0; u < d->seen.rows; u++) {
+        int64_t end = d->seen.start[u + 1];
+
+        for (int64_t e = from; e < end; e++)
+            if ((e * 2654435761u >> 8) % step == 0) {
+                d->seen.col[n] = d->seen.col[e];
+                d->item_count[d->seen.col[n++]]++;
+            }
+        from = end;
+        d->seen.start[u + 1] = n;
+    }
+    return d;
+}
+
+/* What all users have is never a negative, by a bit or by a hash: its bias only rises. */
+static void test_common(lt_env *env)
+{
+    enum { U = 200, I = 1400, COMMON = 70 };
+
+    for (int sparse = 0; sparse < 2; sparse++) {
+        lt_dataset *d = tastes(env, LT_LABEL_IMPLICIT, U, I, 0, 4);
+        int64_t n = 0;
+        int below = 0;
+        lt_factors f;
+        lt_random rng;
+
+        lt_random_seed(&rng, 1);
+        for (int32_t u = 0; u < U; u++) {
+            for (int32_t i = 0; i < I; i++)
+                if (sparse ? i % (I / 5) == 9 : i % (I / COMMON) == 9 || lt_random_uniform(&rng) < 0.2)
+                    d->seen.col[n++] = i;
+            d->seen.start[u + 1] = n;
+        }
+        f = lt_factors_of(
+            fit_with(env, &lt_bpr, d,
+                     OPTIONS("factors", "4", "epochs", "20", "learning_rate", "0.01", "regularization", "0"), NULL));
+        for (int32_t i = 0; i < I; i++)
+            below += (sparse ? i % (I / 5) == 9 : i % (I / COMMON) == 9) && f.item_bias[i] <= 0;
+        ok(below == 0, "%s: %d items that all users have were a negative", sparse ? "sparse" : "dense", below);
+    }
+}
+
+/* Many parts of users and items; pairs known by a bit each, or by a hash. */
+static void test_threads(lt_env *env)
+{
+    static const struct {
+        int what, step;
+        const char *exponent, *bias;
+        double loss;
+    } cases[] = {{0, 1, "0", "true", 0.5}, {VALUES, 1, "0.5", "true", 0.55}, {0, 60, "0", "false", 0.6}};
+
+    for (size_t c = 0; c < sizeof cases / sizeof cases[0]; c++) {
+        lt_dataset *d = tastes(env, LT_LABEL_IMPLICIT, 300, 1500, cases[c].what, 3);
+        lt_model *alone = NULL;
+        double loss;
+
+        if (cases[c].step > 1)
+            d = thinned(env, d, cases[c].step);
+        for (int members = 1; members <= 5; members += members == 1 ? 1 : 3) {
+            lt_model *m;
+
+            test_env_team(env, members);
+            m = fit_with(env, &lt_bpr, d,
+                         OPTIONS("factors", "8", "epochs", cases[c].step > 1 ? "60" : "4", "negative_exponent",
+                                 cases[c].exponent, "item_bias", cases[c].bias),
+                         &loss);
+            alone = members == 1 ? m : alone;
+            ok(differ(alone, m) == 0, "case %zu: %d threads make the model of one", c, members);
+        }
+        ok(loss < cases[c].loss, "case %zu: pairs are told apart (%.3f, 0.693 by chance)", c, loss);
+        test_env_team(env, 1);
+    }
+}
+
 static void refused(lt_env *env, const lt_dataset *d, const char *const *list, lt_status want, const char *what)
 {
     lt_options o = options_of(env, &lt_bpr, list);
@@ -211,6 +292,8 @@ int main(void)
     test_options(env);
     test_weights(env);
     test_negatives(env);
+    test_common(env);
+    test_threads(env);
     test_refusals(env);
     test_env_drop(env);
     return done();
