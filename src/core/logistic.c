@@ -32,10 +32,11 @@ static const lt_option options[] = {
     {"l1", LT_OPT_FLOAT, "0", 0, 1e30, NULL, "strength of the l1 penalty, which sets coefficients to exactly 0"},
     {"tolerance", LT_OPT_FLOAT, "1e-6", 1e-12, 1, NULL,
      "training stops when coefficients are about this close to the optimum, relative to the largest or 1; for "
-     "recommenders with over 1000 columns also when ten iterations lower the loss by less than this share"},
+     "recommenders with over 1000 columns also when ten passes over the rows lower the loss by less than this share, "
+     "with newton_cg a hundredth of it"},
     {"epochs", LT_OPT_INT, "200", 1, 1e6, NULL, "the most iterations"},
-    {"solver", LT_OPT_ENUM, "auto", 0, 0, "auto|newton|lbfgs",
-     "newton (few columns, no l1) or lbfgs; auto takes newton where it is cheap"},
+    {"solver", LT_OPT_ENUM, "auto", 0, 0, "auto|newton|newton_cg|lbfgs",
+     "newton (few columns, no l1), newton_cg (no l1) or lbfgs; auto takes the first that is cheap"},
     {"class_weight", LT_OPT_ENUM, "none", 0, 0, "none|balanced",
      "balanced weights each class by rows / (2 * rows of the class)"},
     {"id_features", LT_OPT_ENUM, "auto", 0, 0, "auto|none|item|user|both",
@@ -51,11 +52,11 @@ static const lt_option options[] = {
 
 static lt_status check_options(lt_env *env, const lt_options *o, int64_t columns)
 {
-    if (!lt_option_is(o, "solver", "newton"))
-        return LT_OK;
-    if (lt_option_float(o, "l1") > 0)
-        lt_fail(env, LT_INVALID, "solver newton cannot be combined with an l1 penalty");
-    else if (columns > LT_LOGISTIC_NEWTON_MOST)
+    bool newton = lt_option_is(o, "solver", "newton"), cg = lt_option_is(o, "solver", "newton_cg");
+
+    if ((newton || cg) && lt_option_float(o, "l1") > 0)
+        lt_fail(env, LT_INVALID, "solver %s cannot be combined with an l1 penalty", newton ? "newton" : "newton_cg");
+    else if (newton && columns > LT_LOGISTIC_NEWTON_MOST)
         lt_fail(env, LT_INVALID, "solver newton is for at most %d columns, and there are %lld", LT_LOGISTIC_NEWTON_MOST,
                 (long long)columns);
     else
@@ -134,9 +135,10 @@ static lt_status logistic_train(lt_env *env, const lt_dataset *data, const lt_op
                             .start = env->seconds(env->context)};
 
     LT_TRY(check_options(env, o, f.c));
-    f.solver = lt_option_is(o, "solver", "newton")  ? LT_LOGISTIC_NEWTON
-               : lt_option_is(o, "solver", "lbfgs") ? LT_LOGISTIC_LBFGS
-                                                    : LT_LOGISTIC_AUTO;
+    f.solver = lt_option_is(o, "solver", "newton")      ? LT_LOGISTIC_NEWTON
+               : lt_option_is(o, "solver", "newton_cg") ? LT_LOGISTIC_NEWTON_CG
+               : lt_option_is(o, "solver", "lbfgs")     ? LT_LOGISTIC_LBFGS
+                                                        : LT_LOGISTIC_AUTO;
     model->link = LT_LINK_LOGISTIC;
     LT_TRY(copy_design(env, &data->design, &model->design));
     LT_TRY(lt_model_add_f64(env, model, "coefficients", 1, f.c, &f.w));

@@ -1,13 +1,16 @@
 /*
  * logistic_fit.c: minimising the penalised log-loss, and the coefficients' covariance.
  *
- * Newton's method (iteratively reweighted least squares) where the Hessian is cheap and there is no l1; otherwise
- * L-BFGS or OWL-QN (lbfgs.h) preconditioned by the Hessian's diagonal.  With many rows Newton starts from the fit of a
- * sixteenth of them: that is within a few standard errors of the optimum, from where two passes over all rows do.
+ * Newton's method (iteratively reweighted least squares) where the Hessian is cheap and there is no l1.  With many rows
+ * it starts from the fit of a sixteenth of them: that is within a few standard errors of the optimum, from where two
+ * passes over all rows do.  Otherwise Newton by conjugate gradients (newton_cg.h), which takes about half the passes of
+ * L-BFGS where there are columns for ids or categories, and whose products with the Hessian need no exponentials.  With
+ * l1 OWL-QN (lbfgs.h), preconditioned by the Hessian's diagonal at 0.
  */
 #include "logistic_fit.h"
 #include "blas.h"
 #include "lbfgs.h"
+#include "newton_cg.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,6 +21,7 @@
 #define SAMPLE_STEP 16
 #define SAMPLE_EACH 10 /* rows of either class a column: with fewer the sample's fit may be far off */
 #define HALVINGS 40
+#define NEAR 1e-3        /* a last step up to which the Hessian before it does for the covariance */
 #define MEASURED_FIRST 5 /* iterations after which the validation metric is asked for */
 #define MEASURED_EACH 10
 /* A variance inflation factor from which a coefficient counts as undetermined, and the ridge (of Hessians with a unit
@@ -131,13 +135,14 @@ static lt_status factorise(lt_env *env, double *h, int c, double *root)
 }
 
 /*
- * Newton's method with step halving, from and to w. A step leaves an error of the order of its square, so that a step
- * of sqrt(tolerance) / 10 is the last.  With quiet, nothing is reported.
+ * Newton's method with step halving, from and to w. A step of length s leaves an error of the order of its square, k
+ * s^2, where k is what the last two steps say; about the first nothing is known, and k counts as 1000.  The loss at the
+ * end is the quadratic model's, whose error is of the order of the last step's cube.  With quiet, nothing is reported.
  */
 static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *iterations, bool *converged)
 {
     int c = (int)f->c, one = 1, info, halvings = 0, done = 0;
-    double *h, *g, *root, *step, *before, value, last = INFINITY, first_slope = 1;
+    double *h, *g, *root, *step, *before, value, last = INFINITY, first_slope = 1, length = NAN;
 
     LT_TRY(lt_alloc(env, &h, (size_t)c * (size_t)c, sizeof *h, "the Hessian"));
     LT_TRY(lt_alloc(env, &g, 4 * (size_t)c, sizeof *g, "the gradient"));
@@ -146,7 +151,7 @@ static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *ite
     before = step + c;
     *converged = false;
     while (done < f->epochs && !*converged) {
-        double largest = 1, longest = 0, slope = 0;
+        double largest = 1, longest = 0, slope = 0, decrease = 0, order, past = length;
 
         LT_TRY(evaluate(env, f, f->w, &value, g, h));
         /* The last term is what a sum of millions of terms cannot resolve. */
@@ -157,7 +162,6 @@ static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *ite
                 f->w[j] = before[j] + (step[j] /= 2);
             continue;
         }
-        halvings = 0;
         last = value;
         done++;
         for (int j = 0; j < c; j++)
@@ -175,12 +179,25 @@ static lt_status newton(lt_env *env, lt_logistic_fitter *f, bool quiet, int *ite
             f->w[j] += step[j];
             largest = fmax(largest, fabs(f->w[j]));
             longest = fmax(longest, fabs(step[j]));
+            decrease -= g[j] * step[j] / 2;
         }
-        *converged = longest <= 0.1 * sqrt(f->tolerance) * largest || slope <= f->tolerance * 1e-3 * first_slope;
+        length = longest / largest;
+        order = isnan(past) || halvings > 0 ? 1000 : fmax(1, length / (past * past));
+        halvings = 0;
+        *converged = order * length * length <= 0.1 * f->tolerance || slope <= f->tolerance * 1e-3 * first_slope;
+        for (int j = 1; *converged && j < c; j++)
+            decrease += f->l2 / 2 * (f->w[j] * f->w[j] - before[j] * before[j]);
+        if (*converged)
+            f->loss -= decrease;
         if (!quiet)
             LT_TRY(report(env, f, done, f->w));
     }
     *iterations = done;
+    if (*converged && length <= NEAR && !quiet) {
+        f->factor = h;
+        f->root = root;
+        return LT_OK;
+    }
     lt_free(env, h);
     lt_free(env, g);
     return LT_OK;
@@ -251,37 +268,97 @@ static lt_status start_from_sample(lt_env *env, const lt_logistic_fitter *f)
     return LT_OK;
 }
 
-static lt_status lbfgs_evaluate(lt_env *env, void *context, const double *w, double *value, double *gradient)
+/* ---- many columns ---- */
+
+static lt_status slope_at(lt_env *env, void *context, const double *w, double *value, double *gradient)
 {
     return evaluate(env, context, w, value, gradient, NULL);
 }
 
-static lt_status lbfgs_progress(lt_env *env, void *context, int iteration, const double *w)
+static lt_status report_at(lt_env *env, void *context, int iteration, const double *w)
 {
     return report(env, context, iteration, w);
+}
+
+static lt_status penalised_diagonal(lt_env *env, void *context, double *diagonal)
+{
+    lt_logistic_fitter *f = context;
+
+    LT_TRY(lt_logistic_diagonal(env, &f->train, diagonal));
+    for (int64_t j = 1; j < f->c; j++)
+        diagonal[j] += f->l2;
+    return LT_OK;
+}
+
+static lt_status penalised_product(lt_env *env, void *context, const double *v, double *product)
+{
+    lt_logistic_fitter *f = context;
+
+    LT_TRY(lt_logistic_product(env, &f->train, v, product));
+    for (int64_t j = 1; j < f->c; j++)
+        product[j] += f->l2 * v[j];
+    return LT_OK;
+}
+
+/* The Hessian's diagonal at 0. */
+static lt_status find_scale(lt_env *env, lt_logistic_fitter *f, double **scale)
+{
+    LT_TRY(lt_alloc(env, scale, (size_t)f->c, sizeof **scale, "the preconditioner"));
+    LT_TRY(lt_logistic_curvature(env, &f->train, *scale));
+    for (int64_t j = 0; j < f->c; j++) {
+        (*scale)[j] += j > 0 ? f->l2 : 0;
+        if ((*scale)[j] <= 0)
+            (*scale)[j] = 1; /* a column of zeros: its derivative is 0 */
+    }
+    return LT_OK;
+}
+
+/* Correlated columns leave errors several times the scaled derivatives. */
+static double tolerated(const lt_logistic_fitter *f)
+{
+    return f->tolerance / 10;
+}
+
+/* With item columns beside the items' own features there are directions that only the penalty determines, and which
+ * take hundreds of passes to change no prediction. */
+static double stalled(const lt_logistic_fitter *f)
+{
+    return f->train.factored && f->c > NEWTON_COLUMNS ? f->tolerance : 0;
+}
+
+static lt_status newton_by_products(lt_env *env, lt_logistic_fitter *f, int *iterations, bool *converged)
+{
+    lt_newton_cg spec = {.n = f->c,
+                         .iterations = f->epochs,
+                         .tolerance = tolerated(f),
+                         .stall = stalled(f) / 100,
+                         .context = f,
+                         .evaluate = slope_at,
+                         .diagonal = penalised_diagonal,
+                         .product = penalised_product,
+                         .progress = report_at};
+    double *scale;
+
+    LT_TRY(lt_logistic_keep_curvature(env, &f->train));
+    LT_TRY(find_scale(env, f, &scale));
+    spec.scale = scale;
+    LT_TRY(lt_newton_cg_minimize(env, &spec, f->w, iterations, converged));
+    lt_free(env, scale);
+    return LT_OK;
 }
 
 static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iterations, bool *converged)
 {
     lt_lbfgs spec = {.n = f->c,
                      .iterations = f->epochs,
-                     /* Correlated columns leave errors several times the scaled derivatives. */
-                     .tolerance = f->tolerance / 10,
-                     /* With item columns beside the items' own features there are directions that only the penalty
-                      * determines, and which take hundreds of passes to change no prediction. */
-                     .stall = f->train.factored && f->c > NEWTON_COLUMNS ? f->tolerance : 0,
+                     .tolerance = tolerated(f),
+                     .stall = stalled(f),
                      .context = f,
-                     .evaluate = lbfgs_evaluate,
-                     .progress = lbfgs_progress};
+                     .evaluate = slope_at,
+                     .progress = report_at};
     double *scale, *penalty = NULL;
 
-    LT_TRY(lt_alloc(env, &scale, (size_t)f->c, sizeof *scale, "the preconditioner"));
-    LT_TRY(lt_logistic_curvature(env, &f->train, scale));
-    for (int64_t j = 0; j < f->c; j++) {
-        scale[j] += j > 0 ? f->l2 : 0;
-        if (scale[j] <= 0)
-            scale[j] = 1; /* a column of zeros: its derivative is 0 */
-    }
+    LT_TRY(find_scale(env, f, &scale));
     if (f->l1 > 0) {
         LT_TRY(lt_alloc(env, &penalty, (size_t)f->c, sizeof *penalty, "the l1 penalty"));
         for (int64_t j = 1; j < f->c; j++)
@@ -298,10 +375,15 @@ static lt_status quasi_newton(lt_env *env, lt_logistic_fitter *f, int *iteration
 lt_status lt_logistic_fit(lt_env *env, lt_logistic_fitter *f, lt_fit *fit)
 {
     bool cheap = f->c <= NEWTON_COLUMNS && lt_logistic_hessian_work(&f->train) <= NEWTON_WORK;
+    lt_logistic_solver solver = f->solver;
 
-    if (f->solver == LT_LOGISTIC_NEWTON || (f->solver == LT_LOGISTIC_AUTO && f->l1 == 0 && cheap)) {
+    if (solver == LT_LOGISTIC_AUTO)
+        solver = f->l1 > 0 ? LT_LOGISTIC_LBFGS : cheap ? LT_LOGISTIC_NEWTON : LT_LOGISTIC_NEWTON_CG;
+    if (solver == LT_LOGISTIC_NEWTON) {
         LT_TRY(start_from_sample(env, f));
         LT_TRY(newton(env, f, false, &fit->epochs, &fit->converged));
+    } else if (solver == LT_LOGISTIC_NEWTON_CG) {
+        LT_TRY(newton_by_products(env, f, &fit->epochs, &fit->converged));
     } else {
         LT_TRY(quasi_newton(env, f, &fit->epochs, &fit->converged));
     }
@@ -317,24 +399,31 @@ bool lt_logistic_has_covariance(const lt_logistic_fitter *f)
            lt_logistic_hessian_work(&f->train) <= LT_LOGISTIC_MOST_WORK;
 }
 
+/* The Hessian at w, factorised. */
+static lt_status factor_at(lt_env *env, lt_logistic_fitter *f, double **h, double **root)
+{
+    double *g, value;
+
+    LT_TRY(lt_alloc(env, h, (size_t)f->c * (size_t)f->c, sizeof **h, "the Hessian"));
+    LT_TRY(lt_alloc(env, &g, 2 * (size_t)f->c, sizeof *g, "the gradient"));
+    *root = g + f->c;
+    LT_TRY(evaluate(env, f, f->w, &value, g, *h));
+    return factorise(env, *h, (int)f->c, *root);
+}
+
 lt_status lt_logistic_covariance(lt_env *env, lt_logistic_fitter *f, double *diagonal, int dense, double *block)
 {
     int c = (int)f->c, info;
-    double *h, *g, *root, value;
+    double *h = f->factor, *root = f->root;
 
-    LT_TRY(lt_alloc(env, &h, (size_t)c * (size_t)c, sizeof *h, "the Hessian"));
-    LT_TRY(lt_alloc(env, &g, 2 * (size_t)c, sizeof *g, "the gradient"));
-    root = g + c;
-    LT_TRY(evaluate(env, f, f->w, &value, g, h));
-    for (int64_t j = 0; j < c; j++)
-        diagonal[j] = h[j * c + j] > 0 ? 0 : NAN;
-    LT_TRY(factorise(env, h, c, root));
+    if (h == NULL)
+        LT_TRY(factor_at(env, f, &h, &root));
     dpotri_("U", &c, h, &c, &info);
     LT_TRY(lt_poll(env));
     for (int64_t j = 0; j < c; j++) {
         double inflation = h[j * c + j];
 
-        diagonal[j] = isnan(diagonal[j]) || inflation > SINGULAR ? NAN : inflation / (root[j] * root[j]);
+        diagonal[j] = inflation > SINGULAR ? NAN : inflation / (root[j] * root[j]);
     }
     for (int64_t j = 0; block != NULL && j < dense; j++) {
         for (int64_t k = 0; k <= j; k++) {
@@ -344,6 +433,5 @@ lt_status lt_logistic_covariance(lt_env *env, lt_logistic_fitter *f, double *dia
         }
     }
     lt_free(env, h);
-    lt_free(env, g);
     return LT_OK;
 }

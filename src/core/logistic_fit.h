@@ -15,7 +15,8 @@
 
 typedef enum lt_logistic_solver {
     LT_LOGISTIC_AUTO,
-    LT_LOGISTIC_NEWTON, /* without l1 only */
+    LT_LOGISTIC_NEWTON,    /* without l1 only */
+    LT_LOGISTIC_NEWTON_CG, /* without l1 only */
     LT_LOGISTIC_LBFGS,
 } lt_logistic_solver;
 
@@ -32,6 +33,8 @@ typedef struct lt_logistic_fitter {
     double *w;    /* c: from where to start; then the optimum */
     double loss;  /* of the last evaluation: summed, penalty excluded */
     lt_epoch row; /* not logged yet unless its epoch is 0: see report() */
+    /* The Hessian's factor and the square roots of its diagonal, from about the optimum; NULL: not made. */
+    double *factor, *root;
 } lt_logistic_fitter;
 
 /* Sets fit's epochs and converged, and logs an epoch an iteration. LT_DIVERGED when the loss is not finite. */
