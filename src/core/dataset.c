@@ -7,6 +7,7 @@
 #include "dataset.h"
 
 #include "sampler.h"
+#include "spill.h"
 
 #include <math.h>
 #include <string.h>
@@ -365,14 +366,25 @@ static lt_status reserve(lt_env *env, lt_batch *out, int64_t n, int64_t more)
     return lt_grow(env, &out->val, &out->cap_val, (size_t)(n + more), sizeof *out->val, "a batch's entries");
 }
 
-static int64_t append(lt_batch *out, int64_t n, const lt_table *t, int64_t row, int32_t first)
+/* Some of a table's numbers; apart: what is around them will not be wanted soon. */
+static void copy(const lt_table *t, bool apart, void *to, const void *from, size_t bytes)
 {
-    if (row < 0 || t->sparse == 0)
+    if (apart && t->spill != NULL)
+        t->spill->read(t->spill->context, from, to, bytes);
+    else
+        memcpy(to, from, bytes);
+}
+
+static int64_t append(lt_batch *out, int64_t n, const lt_table *t, bool apart, int64_t row, int32_t first)
+{
+    size_t entries = (size_t)entries_of(t, row);
+
+    if (entries == 0)
         return n;
-    for (int64_t k = t->start[row]; k < t->start[row + 1]; k++, n++) {
-        out->col[n] = first + t->col[k];
-        out->val[n] = t->val[k];
-    }
+    copy(t, apart, out->col + n, t->col + t->start[row], entries * sizeof *t->col);
+    copy(t, apart, out->val + n, t->val + t->start[row], entries * sizeof *t->val);
+    for (size_t k = 0; k < entries; k++)
+        out->col[n++] += first;
     return n;
 }
 
@@ -401,8 +413,8 @@ static lt_status append_cross(lt_env *env, lt_batch *out, int64_t *n, const lt_i
 }
 
 /* id: the user's number, u: the row of in->user that has the features; they differ for a stranger. */
-static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int64_t id, int64_t u, int64_t i,
-                               lt_batch *out, int64_t *n)
+static lt_status gather_sparse(lt_env *env, const lt_inputs *in, bool apart, int64_t r, int64_t id, int64_t u,
+                               int64_t i, lt_batch *out, int64_t *n)
 {
     const lt_design *d = in->design;
     int32_t ids = d->row_sparse + d->user_sparse + d->item_sparse;
@@ -413,11 +425,11 @@ static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int6
                        (d->user_sparse > 0 ? entries_of(in->user, u) : 0) +
                        (d->item_sparse > 0 ? entries_of(in->item, i) : 0) + 2));
     if (d->row_sparse > 0)
-        *n = append(out, *n, in->row, r, 0);
+        *n = append(out, *n, in->row, apart, r, 0);
     if (d->user_sparse > 0)
-        *n = append(out, *n, in->user, u, d->row_sparse);
+        *n = append(out, *n, in->user, apart, u, d->row_sparse);
     if (d->item_sparse > 0)
-        *n = append(out, *n, in->item, i, d->row_sparse + d->user_sparse);
+        *n = append(out, *n, in->item, apart, i, d->row_sparse + d->user_sparse);
     if (d->user_ids && id >= 0) {
         out->col[*n] = ids + (int32_t)id;
         out->val[(*n)++] = 1;
@@ -433,12 +445,12 @@ static lt_status gather_sparse(lt_env *env, const lt_inputs *in, int64_t r, int6
     return LT_OK;
 }
 
-static void gather_dense(float *x, const lt_table *t, int64_t row, int32_t width)
+static void gather_dense(float *x, const lt_table *t, bool apart, int64_t row, int32_t width)
 {
     if (width == 0)
         return;
     if (row >= 0)
-        memcpy(x, t->x + row * width, (size_t)width * sizeof *x);
+        copy(t, apart, x, t->x + row * width, (size_t)width * sizeof *x);
     else
         memset(x, 0, (size_t)width * sizeof *x);
 }
@@ -459,13 +471,13 @@ static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_
         int64_t row = ex->row == NULL ? ex->row_first + e : ex->row[e];
 
         /* Shuffled rows are nowhere near each other. */
-        if (index != NULL && ex->row == NULL && k + ROWS_AHEAD < b) {
+        if (index != NULL && ex->row == NULL && t->spill == NULL && k + ROWS_AHEAD < b) {
             const float *ahead = t->x + (ex->row_first + index[k + ROWS_AHEAD]) * width;
 
             for (int32_t j = 0; j < width && j < PREFETCHED; j += 16)
                 __builtin_prefetch(ahead + j);
         }
-        gather_dense(x, t, row, width);
+        gather_dense(x, t, true, row, width);
     }
 }
 
@@ -527,14 +539,15 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
                     lt_batch *out)
 {
     const lt_design *d = in->design;
+    bool apart = index != NULL || ex->row != NULL;
     int64_t n = 0;
 
     LT_TRY(lt_grow(env, &out->x, &out->cap_x, (size_t)b * (size_t)d->dense, sizeof *out->x, "a batch"));
     LT_TRY(lt_grow(env, &out->start, &out->cap_start, (size_t)b + 1, sizeof *out->start, "a batch"));
     out->b = b;
     out->start[0] = 0;
-    if (in->row != NULL)
-        lt_table_touch(in->row, b, index == NULL && ex->row == NULL);
+    if (in->row != NULL && !apart)
+        lt_table_touch(in->row, b, true);
     if (d->sparse == 0 && d->dense == d->row_dense) {
         if (d->dense > 0)
             gather_rows(in, ex, index, first, b, out->x);
@@ -553,11 +566,11 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
 
         if (stranger)
             of.user = in->stranger;
-        gather_dense(x, in->row, row, d->row_dense);
-        gather_dense(x + d->row_dense, of.user, user, d->user_dense);
-        gather_dense(x + d->row_dense + d->user_dense, in->item, item, d->item_dense);
+        gather_dense(x, in->row, apart, row, d->row_dense);
+        gather_dense(x + d->row_dense, of.user, apart, user, d->user_dense);
+        gather_dense(x + d->row_dense + d->user_dense, in->item, apart, item, d->item_dense);
         if (d->sparse > 0)
-            LT_TRY(gather_sparse(env, &of, row, id, user, item, out, &n));
+            LT_TRY(gather_sparse(env, &of, apart, row, id, user, item, out, &n));
         out->start[k + 1] = n;
     }
     return LT_OK;

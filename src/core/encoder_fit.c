@@ -433,7 +433,7 @@ static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
     const struct lt_encoder_raw *raw = e->raw;
     int64_t row = 0, n, nulls = 0;
 
-    LT_TRY(table_array(env, out, &out->start, (size_t)out->n + 1, sizeof *out->start));
+    LT_TRY(lt_alloc(env, &out->start, (size_t)out->n + 1, sizeof *out->start, "the encoded rows"));
     for (int i = 0; i < e->n_features; i++)
         nulls += e->feature[i].null_column >= 0;
     for (size_t i = 0; i < raw->n_chunks; i++) {

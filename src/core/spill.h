@@ -24,6 +24,8 @@ typedef struct lt_spill {
     void *(*map)(void *context, void *file, size_t bytes);
     /* Memory of a mapping is needed no more for now: of whole pages, may be more than was said. Tasks may call it. */
     void (*drop)(void *context, const void *first, size_t bytes);
+    /* Copies from a mapping, without that its memory is taken: for what is wanted here and there. Tasks may call it. */
+    void (*read)(void *context, const void *from, void *to, size_t bytes);
     void (*close)(void *context, void *file);
 } lt_spill;
 

@@ -11,7 +11,7 @@
 #include <math.h>
 #include <string.h>
 
-#define AROUND 65536 /* bytes that a place in a mapping brings into memory: Linux maps what is around it, too */
+#define PAGE 4096 /* what a place of a mapping that is written brings into memory */
 
 void lt_table_drop(const lt_table *t, int64_t first, int64_t end)
 {
@@ -26,21 +26,21 @@ void lt_table_drop(const lt_table *t, int64_t first, int64_t end)
 
         s->drop(s->context, t->col + from, (size_t)entries * sizeof *t->col);
         s->drop(s->context, t->val + from, (size_t)entries * sizeof *t->val);
-        s->drop(s->context, t->start + first, (size_t)(end - first) * sizeof *t->start);
     }
 }
 
 void lt_table_touch(const lt_table *t, int64_t rows, bool side_by_side)
 {
-    size_t bytes = (size_t)t->dense * sizeof *t->x;
+    size_t dense = (size_t)t->dense * sizeof *t->x, sparse;
 
     if (t->spill == NULL)
         return;
-    if (t->sparse > 0)
-        bytes += sizeof *t->start + (size_t)(t->start[t->n] / (t->n > 0 ? t->n : 1)) * (sizeof *t->col + sizeof *t->val);
-    if (!side_by_side)
-        bytes = (bytes > AROUND ? bytes : AROUND) * (t->sparse > 0 ? 4 : 1);
-    if (lt_spill_touch(t->spill, (size_t)rows * bytes))
+    sparse = t->sparse > 0 && t->n > 0 ? (size_t)(t->start[t->n] / t->n + 1) * sizeof *t->col : 0;
+    if (!side_by_side) {
+        dense = dense > PAGE ? dense : PAGE;
+        sparse = sparse > PAGE ? sparse : t->sparse > 0 ? PAGE : 0;
+    }
+    if (lt_spill_touch(t->spill, (size_t)rows * (dense + 2 * sparse)))
         lt_table_drop(t, 0, t->n);
 }
 

@@ -17,7 +17,7 @@ typedef struct lt_table {
     int64_t *start; /* n+1; NULL when s = 0 */
     int32_t *col;   /* start[n] */
     float *val;     /* start[n] */
-    struct lt_spill *spill; /* the arrays are in a mapped file (spill.h); NULL: in memory */
+    struct lt_spill *spill; /* x, col and val are in mapped files (spill.h); NULL: in memory */
 } lt_table;
 
 /*
@@ -26,8 +26,8 @@ typedef struct lt_table {
  */
 void lt_table_drop(const lt_table *t, int64_t first, int64_t end);
 /*
- * `rows` rows are visited, as by lt_gather, side by side or anywhere: the table is dropped once that comes to much.
- * Tasks may call it.
+ * `rows` rows are visited side by side, or written anywhere: the table is dropped once that comes to much. lt_gather
+ * does it; whoever wants rows here and there uses spill->read.  Tasks may call it.
  */
 void lt_table_touch(const lt_table *t, int64_t rows, bool side_by_side);
 

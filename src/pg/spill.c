@@ -30,6 +30,7 @@ typedef struct spilled_file {
     off_t size;
     char *map;
     size_t mapped;
+    int descriptor; /* of the same, for reading in tasks: the server may close its own to make room for others */
 } spilled_file;
 
 typedef struct spill {
@@ -41,8 +42,11 @@ typedef struct spill {
 
 static void unmap_file(spilled_file *f)
 {
-    if (f->map != NULL)
-        munmap(f->map, f->mapped);
+    if (f->map == NULL)
+        return;
+    munmap(f->map, f->mapped);
+    close(f->descriptor);
+    ReleaseExternalFD();
     f->map = NULL;
 }
 
@@ -100,7 +104,9 @@ static void *spill_map(void *context, void *file, size_t bytes)
     while ((size_t)f->size < bytes)
         spill_append(context, file, zeros, Min(bytes - f->size, BLOCK));
     FileSize(f->file); /* opens it again, had it made room for others */
-    map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, FileGetRawDesc(f->file), 0);
+    if (!AcquireExternalFD() || (f->descriptor = dup(FileGetRawDesc(f->file))) < 0)
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("too many files are open: %m")));
+    map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f->descriptor, 0);
     if (map == MAP_FAILED)
         ereport(ERROR, (errcode_for_file_access(), errmsg("could not map a temporary file of rows: %m")));
     f->map = map;
@@ -113,6 +119,17 @@ static void spill_drop(void *context, const void *first, size_t bytes)
     uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), from = (uintptr_t)first & ~(page - 1);
 
     madvise((void *)from, (uintptr_t)first + bytes - from, MADV_DONTNEED);
+}
+
+static void spill_read(void *context, const void *from, void *to, size_t bytes)
+{
+    const char *at = from;
+
+    for (const spilled_file *f = ((spill *)context)->files; f != NULL; f = f->next)
+        if (f->map != NULL && at >= f->map && at < f->map + f->mapped &&
+            pread(f->descriptor, to, bytes, at - f->map) == (ssize_t)bytes)
+            return;
+    memcpy(to, from, bytes);
 }
 
 static void close_file(spilled_file *f)
@@ -138,6 +155,7 @@ void ltpg_env_spill(lt_env *env, MemoryContext memory)
                          .append = spill_append,
                          .map = spill_map,
                          .drop = spill_drop,
+                         .read = spill_read,
                          .close = spill_close};
     s->memory = memory;
     s->unmap.func = unmap_all;

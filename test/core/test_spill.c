@@ -80,6 +80,12 @@ static void drop_bytes(void *context, const void *first, size_t bytes)
     f->drops++;
 }
 
+static void read_bytes(void *context, const void *from, void *to, size_t bytes)
+{
+    (void)context;
+    memcpy(to, from, bytes);
+}
+
 static void close_file(void *context, void *at)
 {
     file *c = at;
@@ -98,6 +104,7 @@ static void spill_beyond(lt_env *env, files *f, size_t most)
                           .append = append_bytes,
                           .map = map_file,
                           .drop = drop_bytes,
+                          .read = read_bytes,
                           .close = close_file}};
     env->spill = &f->core;
 }
