@@ -183,7 +183,7 @@ static void tables(lt_env *env)
 
     for (int64_t i = 0; i < t.n; i++) {
         int64_t one_start[] = {0, start[i + 1] - start[i]};
-        lt_table one = {1, 2, 5, x + 2 * i, one_start, col + start[i], val + start[i]};
+        lt_table one = {1, 2, 5, x + 2 * i, one_start, col + start[i], val + start[i], NULL};
 
         fine(env, lt_table_append(env, &grown, &one));
     }
