@@ -483,16 +483,19 @@ static void gather_rows(const lt_inputs *in, const lt_examples *ex, const int32_
 
 void lt_gather_ahead(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int b)
 {
-    int32_t width = in->row->dense;
+    const lt_table *t = in->row;
+    int32_t width = t == NULL || t->spill != NULL ? 0 : t->dense, most = width < PREFETCHED ? width : PREFETCHED;
 
-    for (int k = 0; k < b && width > 0; k++) {
+    for (int k = 0; k < b; k++) {
         int64_t row = ex->row == NULL ? ex->row_first + index[k] : ex->row[index[k]];
-        const float *x = in->row->x + row * width;
 
-        for (int32_t j = 0; row >= 0 && j < width && j < PREFETCHED; j += 16)
-            __builtin_prefetch(x + j, 0, 2);
-        if (row >= 0)
-            __builtin_prefetch(x + width - 1, 0, 2);
+        if (ex->label != NULL)
+            __builtin_prefetch(&ex->label[index[k]]);
+        if (row < 0 || width == 0)
+            continue;
+        for (int32_t j = 0; j < most; j += 16)
+            __builtin_prefetch(t->x + row * width + j);
+        __builtin_prefetch(t->x + row * width + most - 1);
     }
 }
 

@@ -155,7 +155,7 @@ lt_status lt_gather(lt_env *env, const lt_inputs *in, const lt_examples *ex, con
                     lt_batch *out);
 /* Room for any b examples: lt_gather then asks env for nothing, cannot fail, and may run in a task (threads.h). */
 lt_status lt_gather_reserve(lt_env *env, const lt_inputs *in, int b, lt_batch *out);
-/* Brings the rows' own numbers nearer, for a lt_gather of the same soon. */
+/* Brings the rows' own numbers and the labels nearer, for a lt_gather of the same soon. */
 void lt_gather_ahead(const lt_inputs *in, const lt_examples *ex, const int32_t *index, int b);
 /* How many sparse entries lt_gather of the same wants room for, and making it: then it allocates nothing, and its env
  * may be NULL. */

@@ -23,9 +23,9 @@
  * does not change when all margins of a user move together: they compare items for one user, and exp(margin), the
  * prediction, is a relative figure.
  */
-#include "loss.h"
+#include "mlp_objective.h"
 #include "mlp_softmax.h"
-#include "mlp_trainer.h"
+#include "shuffle.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,41 +33,24 @@
 extern const lt_algorithm lt_mlp;
 
 #define ID_DROPOUT 0.05
-#define CHUNK 64 /* examples whose losses are computed together */
 
 /* Training, from options to weights. */
 typedef struct lt_job {
     const lt_dataset *data;
     const lt_options *options;
     lt_inputs inputs;
-    lt_loss loss;
-    bool softmax; /* instead of loss */
-    double delta;
-    double mean, sd;        /* training works on (label - mean) / sd */
-    double class_weight[2]; /* for labels 0 and 1; with softmax 0 and 1 */
-    double weight_scale;    /* makes the weights' mean 1 */
+    lt_mlp_objective objective;
     int epochs;
     lt_random rng;
     lt_mlp_trainer trainer;
-    const lt_examples *examples; /* of the epoch */
-    int32_t *chosen;             /* the examples of a run's batches, with softmax */
+    int32_t *positive, *chosen; /* with softmax: its positives; the examples of a run's batches */
 } lt_job;
 
-/* ---- losses of sets of examples ---- */
-
-static double label_of(const lt_examples *ex, int64_t i)
-{
-    return ex->label == NULL ? 1 : ex->label[i];
-}
-
-static double weight_of(const lt_job *job, const lt_examples *ex, int64_t i)
-{
-    return (ex->weight == NULL ? 1 : ex->weight[i]) * job->class_weight[label_of(ex, i) == 1];
-}
+/* ---- the objective ---- */
 
 static lt_link link_of(const lt_job *job)
 {
-    return job->softmax ? LT_LINK_EXP : lt_loss_link(job->loss);
+    return job->objective.softmax ? LT_LINK_EXP : lt_loss_link(job->objective.loss);
 }
 
 /* What the loss demands of labels, so that it has a minimum. */
@@ -76,11 +59,11 @@ static lt_status check_labels(lt_env *env, const lt_job *job, const lt_examples 
     bool balanced = lt_option_is(job->options, "class_weight", "balanced");
 
     for (int64_t i = 0; i < ex->n; i++) {
-        double y = label_of(ex, i);
+        double y = lt_mlp_label(ex, i);
 
-        if (job->loss == LT_LOSS_LOGISTIC && !(y >= 0 && y <= 1))
+        if (job->objective.loss == LT_LOSS_LOGISTIC && !(y >= 0 && y <= 1))
             return lt_fail(env, LT_INVALID, "the logistic loss needs labels from 0 to 1, but one is %g", y);
-        if (job->loss == LT_LOSS_POISSON && !(y >= 0))
+        if (job->objective.loss == LT_LOSS_POISSON && !(y >= 0))
             return lt_fail(env, LT_INVALID, "the Poisson loss needs labels of at least 0, but one is %g", y);
         if (balanced && y != 0 && y != 1)
             return lt_fail(env, LT_INVALID, "class_weight = balanced needs labels 0 and 1, but one is %g", y);
@@ -93,61 +76,39 @@ static lt_status check_labels(lt_env *env, const lt_job *job, const lt_examples 
 static lt_status measure(lt_env *env, lt_job *job, const lt_examples *ex, double *start)
 {
     double of_class[2] = {0, 0}, total = 0, sum = 0, squares = 0;
-    lt_link link = lt_loss_link(job->loss);
-    int64_t losses = job->softmax ? job->data->train.n : ex->n; /* of groups or of examples */
+    lt_link link = lt_loss_link(job->objective.loss);
+    int64_t losses = job->objective.softmax ? job->data->train.n : ex->n; /* of groups or of examples */
 
-    job->class_weight[0] = job->softmax ? 0 : 1;
-    job->class_weight[1] = 1;
+    job->objective.class_weight[0] = job->objective.softmax ? 0 : 1;
+    job->objective.class_weight[1] = 1;
     for (int64_t i = 0; i < ex->n; i++)
-        of_class[label_of(ex, i) == 1] += weight_of(job, ex, i);
+        of_class[lt_mlp_label(ex, i) == 1] += lt_mlp_weight(&job->objective, ex, i);
     if (lt_option_is(job->options, "class_weight", "balanced") && of_class[0] > 0 && of_class[1] > 0)
         for (int c = 0; c < 2; c++)
-            job->class_weight[c] = (of_class[0] + of_class[1]) / (2 * of_class[c]);
+            job->objective.class_weight[c] = (of_class[0] + of_class[1]) / (2 * of_class[c]);
     for (int64_t i = 0; i < ex->n; i++) {
-        double w = weight_of(job, ex, i);
+        double w = lt_mlp_weight(&job->objective, ex, i);
 
         total += w;
-        sum += w * label_of(ex, i);
+        sum += w * lt_mlp_label(ex, i);
     }
     if (!(total > 0))
         return lt_fail(env, LT_INVALID, "the weights of all training examples are zero");
     for (int64_t i = 0; i < ex->n; i++) {
-        double d = label_of(ex, i) - sum / total;
+        double d = lt_mlp_label(ex, i) - sum / total;
 
-        squares += weight_of(job, ex, i) * d * d;
+        squares += lt_mlp_weight(&job->objective, ex, i) * d * d;
     }
-    job->mean = 0;
-    job->sd = 1;
+    job->objective.mean = 0;
+    job->objective.sd = 1;
     if (link == LT_LINK_IDENTITY) {
-        job->mean = sum / total;
-        job->sd = squares > 0 ? sqrt(squares / total) : 1;
+        job->objective.mean = sum / total;
+        job->objective.sd = squares > 0 ? sqrt(squares / total) : 1;
     }
-    *start = link == LT_LINK_IDENTITY || job->softmax ? 0 : lt_link_margin(link, sum / total);
-    job->weight_scale = (double)losses / total;
+    *start = link == LT_LINK_IDENTITY || job->objective.softmax ? 0 : lt_link_margin(link, sum / total);
+    job->objective.weight_scale = (double)losses / total;
     job->trainer.optimizer.l2 = (float)(lt_option_float(job->options, "regularization") / total);
     job->trainer.optimizer.l1 = (float)(lt_option_float(job->options, "l1") / total);
-    return LT_OK;
-}
-
-/* Mean loss in standardised units of a frozen network, whose margins are in the label's. */
-static lt_status frozen_loss(lt_env *env, const lt_job *job, const lt_network *net, const lt_examples *ex,
-                             float *margin, double *loss)
-{
-    double sum = 0, total = 0, slope;
-
-    LT_TRY(lt_mlp_margins(env, net, &job->inputs, ex, margin));
-    for (int64_t i = 0, end; i < ex->n; i = end) {
-        const float *offset = ex->offset == NULL ? NULL : ex->offset + i;
-        double w = weight_of(job, ex, i);
-
-        end = job->softmax ? lt_softmax_end(ex, i) : i + 1;
-        sum +=
-            w * (job->softmax ? lt_softmax_loss((int)(end - i), margin + i, offset, NULL)
-                              : lt_loss_value(job->loss, job->delta, (double)margin[i] + (offset == NULL ? 0 : *offset),
-                                              label_of(ex, i), &slope));
-        total += w;
-    }
-    *loss = total > 0 ? sum / total / (job->sd * job->sd) : NAN;
     return LT_OK;
 }
 
@@ -159,66 +120,17 @@ static lt_status diverged(lt_env *env, const lt_job *job, int epoch)
     return lt_fail_hint(env, "Lower learning_rate, which is %g.", lt_option_float(job->options, "learning_rate"));
 }
 
-/* Labels as training has them, weights and margins of a few examples at a time, for the vectorised loss. */
-static void examples_loss(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n,
-                          const float *margin, float *slope, double sums[2])
-{
-    const lt_job *job = context;
-    const lt_examples *ex = job->examples;
-    float label[CHUNK], weight[CHUNK], with_offset[CHUNK];
-    float mean = (float)job->mean, per_sd = (float)(1 / job->sd);
-    float class_weight[2] = {(float)job->class_weight[0], (float)job->class_weight[1]};
-    double scale = job->weight_scale / batch->losses, delta = job->delta / job->sd;
-
-    for (int from = 0; from < n; from += CHUNK) {
-        int many = n - from < CHUNK ? n - from : CHUNK;
-        const int32_t *chosen = index + from;
-
-        for (int k = 0; k < many; k++) {
-            float y = ex->label == NULL ? 1 : ex->label[chosen[k]];
-
-            label[k] = (y - mean) * per_sd;
-            weight[k] = class_weight[y == 1];
-        }
-        for (int k = 0; k < many && ex->weight != NULL; k++)
-            weight[k] *= ex->weight[chosen[k]];
-        for (int k = 0; k < many; k++)
-            with_offset[k] = margin[from + k] + (ex->offset == NULL ? 0 : ex->offset[chosen[k]]);
-        sums[0] += lt_loss_values(job->loss, delta, many, with_offset, label, weight, scale, slope + from, &sums[1]);
-    }
-}
-
-/* The same for groups. */
-static void groups_loss(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n,
-                        const float *margin, float *slope, double sums[2])
-{
-    const lt_job *job = context;
-    const lt_examples *ex = job->examples;
-    int many;
-
-    for (int k = 0; k < n; k += many) {
-        int64_t i = index[k];
-        double w = weight_of(job, ex, i);
-
-        many = (int)(lt_softmax_end(ex, i) - i);
-        sums[0] += w * lt_softmax_loss(many, margin + k, ex->offset == NULL ? NULL : ex->offset + i, slope + k);
-        sums[1] += w;
-        for (int j = k; j < k + many; j++)
-            slope[j] *= (float)(w * job->weight_scale / batch->losses);
-    }
-}
-
-/* The order of an epoch: of all examples, or with softmax of the positives, each of which brings its negatives. Returns
+/* The order of an epoch: of all examples, or with softmax of the positives, each of which brings its negatives. *n is
  * how many. */
-static int64_t shuffled(lt_job *job, const lt_examples *ex, int32_t *index)
+static lt_status shuffle(lt_env *env, lt_job *job, const lt_examples *ex, int32_t *index, int64_t *n)
 {
-    int64_t n = 0;
+    uint64_t seed = lt_random_next(&job->rng);
 
-    for (int64_t i = 0; i < ex->n; i++)
-        if (!job->softmax || ex->label[i] == 1)
-            index[n++] = (int32_t)i;
-    lt_random_shuffle(&job->rng, index, n);
-    return n;
+    *n = job->objective.softmax ? 0 : ex->n;
+    for (int64_t i = 0; i < ex->n && job->objective.softmax; i++)
+        if (ex->label[i] == 1)
+            job->positive[(*n)++] = (int32_t)i;
+    return lt_shuffle(env, seed, job->positive, *n, index);
 }
 
 /* The examples of the next batch, number `which` of its run, from order[*at] of n; *at moves behind them. Returns how
@@ -228,7 +140,7 @@ static int next_batch(lt_job *job, const lt_examples *ex, const int32_t *order, 
 {
     int most = job->trainer.batch, b;
 
-    if (!job->softmax) {
+    if (!job->objective.softmax) {
         *chosen = order + *at;
         b = n - *at < most ? (int)(n - *at) : most;
         *at += b;
@@ -243,12 +155,12 @@ static lt_status run_epoch(lt_env *env, lt_job *job, const lt_examples *ex, int3
     lt_mlp_trainer *t = &job->trainer;
     lt_mlp_pass pass = {.inputs = &job->inputs,
                         .examples = ex,
-                        .loss = job->softmax ? groups_loss : examples_loss,
-                        .context = job};
+                        .loss = job->objective.softmax ? lt_mlp_groups_loss : lt_mlp_examples_loss,
+                        .context = &job->objective};
     double sums[2] = {0, 0};
-    int64_t n = shuffled(job, ex, index), at = 0;
+    int64_t n, at = 0;
 
-    job->examples = ex;
+    LT_TRY(shuffle(env, job, ex, index, &n));
     while (at < n) {
         int batches = 0;
 
@@ -276,27 +188,27 @@ static lt_status choose_loss(lt_env *env, lt_job *job)
 {
     lt_label_kind kind = job->data->label_kind;
 
-    job->loss = lt_option_is(job->options, "loss", "logistic")  ? LT_LOSS_LOGISTIC
-                : lt_option_is(job->options, "loss", "squared") ? LT_LOSS_SQUARED
-                : lt_option_is(job->options, "loss", "huber")   ? LT_LOSS_HUBER
-                : lt_option_is(job->options, "loss", "poisson") ? LT_LOSS_POISSON
-                : kind == LT_LABEL_REAL                         ? LT_LOSS_SQUARED
-                                                                : LT_LOSS_LOGISTIC;
-    job->delta = lt_option_float(job->options, "huber_delta");
-    job->softmax = lt_option_is(job->options, "loss", "softmax");
-    if (job->softmax && job->data->design.items == 0) {
+    job->objective.loss = lt_option_is(job->options, "loss", "logistic")  ? LT_LOSS_LOGISTIC
+                          : lt_option_is(job->options, "loss", "squared") ? LT_LOSS_SQUARED
+                          : lt_option_is(job->options, "loss", "huber")   ? LT_LOSS_HUBER
+                          : lt_option_is(job->options, "loss", "poisson") ? LT_LOSS_POISSON
+                          : kind == LT_LABEL_REAL                         ? LT_LOSS_SQUARED
+                                                                          : LT_LOSS_LOGISTIC;
+    job->objective.delta = lt_option_float(job->options, "huber_delta");
+    job->objective.softmax = lt_option_is(job->options, "loss", "softmax");
+    if (job->objective.softmax && job->data->design.items == 0) {
         lt_fail(env, LT_INVALID, "loss = softmax ranks items for users, but there are no items");
         return lt_fail_hint(env, "Name user_column and item_column, or choose another loss.");
     }
-    if (job->softmax && kind != LT_LABEL_IMPLICIT) {
+    if (job->objective.softmax && kind != LT_LABEL_IMPLICIT) {
         lt_fail(env, LT_INVALID, "loss = softmax is for implicit feedback, but there are labels");
         return lt_fail_hint(env, "Leave out label_column, or choose another loss.");
     }
-    if (job->softmax && lt_option_is(job->options, "class_weight", "balanced"))
+    if (job->objective.softmax && lt_option_is(job->options, "class_weight", "balanced"))
         return lt_fail(env, LT_INVALID,
                        "class_weight = balanced does nothing with loss = softmax, which has no classes");
     if (kind == LT_LABEL_IMPLICIT && lt_option_bool(job->options, "sampling_correction") &&
-        job->loss != LT_LOSS_LOGISTIC)
+        job->objective.loss != LT_LOSS_LOGISTIC)
         return lt_fail(env, LT_INVALID, "sampling_correction needs the logistic loss or softmax");
     return LT_OK;
 }
@@ -329,7 +241,7 @@ static lt_status choose_network(lt_env *env, lt_job *job)
     t->batch = (int)lt_option_int(o, "batch_size");
     t->group = 1;
     t->id_dropout = ID_DROPOUT;
-    if (job->softmax) {
+    if (job->objective.softmax) {
         int group = (int)lt_option_int(o, "negatives") + 1;
 
         t->batch = t->batch > group ? t->batch : group;
@@ -355,9 +267,10 @@ static lt_status start_network(lt_env *env, lt_job *job, const lt_examples *ex)
     lt_batch_free(env, &batch);
     LT_TRY(lt_mlp_trainer_init(env, t, t->net.dense + 2.0 * t->net.embedding + sparse, &job->rng));
     t->net.bias[t->net.layers - 1][0] = (float)start;
-    if (job->softmax)
-        LT_TRY(lt_alloc(env, &job->chosen, (size_t)t->batch * (size_t)t->most_batches, sizeof *job->chosen, "a batch"));
-    return LT_OK;
+    if (!job->objective.softmax)
+        return LT_OK;
+    LT_TRY(lt_alloc(env, &job->positive, (size_t)job->data->train.n, sizeof *job->positive, "the examples' order"));
+    return lt_alloc(env, &job->chosen, (size_t)t->batch * (size_t)t->most_batches, sizeof *job->chosen, "a batch");
 }
 
 static void free_examples(lt_env *env, lt_examples *ex)
@@ -374,8 +287,8 @@ static void free_examples(lt_env *env, lt_examples *ex)
 static lt_status draw(lt_env *env, lt_job *job, const lt_examples *positives, lt_examples *out)
 {
     const lt_options *o = job->options;
-    bool correction =
-        lt_option_bool(o, "sampling_correction") || (job->softmax && !lt_option_value(o, "sampling_correction")->given);
+    bool correction = lt_option_bool(o, "sampling_correction") ||
+                      (job->objective.softmax && !lt_option_value(o, "sampling_correction")->given);
 
     *out = *positives;
     if (job->data->label_kind == LT_LABEL_IMPLICIT && positives->n == 0)
@@ -409,7 +322,7 @@ static lt_status measure_metric(lt_env *env, const lt_job *job, lt_network *net,
 static void log_epoch(lt_env *env, const lt_job *job, int epoch, double loss, double validation, double metric,
                       double since)
 {
-    double unit = job->sd * job->sd;
+    double unit = job->objective.sd * job->objective.sd;
     lt_epoch line = {.epoch = epoch,
                      .epochs = job->epochs,
                      .train_loss = loss * unit,
@@ -467,8 +380,8 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
         LT_TRY(run_epoch(env, job, &train, index, epoch, &loss));
         fit->epochs = epoch;
         if (held_out.n > 0) {
-            lt_mlp_freeze(&job->trainer, job->sd, job->mean, &now);
-            LT_TRY(frozen_loss(env, job, &now, &held_out, margin, &validation));
+            lt_mlp_freeze(&job->trainer, job->objective.sd, job->objective.mean, &now);
+            LT_TRY(lt_mlp_frozen_loss(env, &job->objective, &now, &job->inputs, &held_out, margin, &validation));
             if (!isfinite(validation))
                 return diverged(env, job, epoch);
             if (job->data->measure != NULL)
@@ -479,7 +392,7 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
             lt_network better = now;
 
             best = validation;
-            fit->loss = loss * job->sd * job->sd;
+            fit->loss = loss * job->objective.sd * job->objective.sd;
             now = *kept;
             *kept = better;
         }
@@ -494,8 +407,8 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
         }
     }
     if (!restore) {
-        lt_mlp_freeze(&job->trainer, job->sd, job->mean, kept);
-        fit->loss = loss * job->sd * job->sd;
+        lt_mlp_freeze(&job->trainer, job->objective.sd, job->objective.mean, kept);
+        fit->loss = loss * job->objective.sd * job->objective.sd;
     }
     lt_free(env, index);
     lt_free(env, margin);

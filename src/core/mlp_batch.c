@@ -1,5 +1,5 @@
 /*
- * mlp_batch.c: batches through the network and back, and the optimizer's steps, on the team's threads.
+ * mlp_batch.c: batches through the network and back, on the team's threads.
  *
  * A run of several batches is one lt_run.  A batch is some phases in which each task takes its share of the parts,
  * then one in which each takes its share of the weights; a task of a phase waits until all before it are done.  Without
@@ -17,8 +17,6 @@
 
 /* The batch's share in the running mean and variance. */
 #define NORM_RATE 0.1f
-/* Values of the gradient added up at a time: they stay in the first-level cache. */
-#define SUM_BLOCK 1024
 /* Rows of the next batch that are fetched while one is worked on. */
 #define AHEAD_MOST 64
 /* A thread's least share of the weights. */
@@ -28,9 +26,9 @@ typedef struct lt_mlp_work {
     lt_mlp_trainer *t;
     const lt_mlp_pass *pass;
     int batches;
-    int phases;     /* of a batch, the step left out */
-    int sharing;    /* tasks of such a phase */
-    int stepping;   /* tasks of the step */
+    int phases;   /* of a batch, the step left out */
+    int sharing;  /* tasks of such a phase */
+    int stepping; /* tasks of the step */
     lt_stages stages;
 } lt_mlp_work;
 
@@ -59,12 +57,6 @@ static int blocks_first(const lt_mlp_trainer *t, const lt_mlp_batch *batch, int 
     int first = part * t->blocks_of_part;
 
     return first < batch->blocks ? first : batch->blocks;
-}
-
-/* Parts of the batch that have examples. */
-static int parts_of(const lt_mlp_trainer *t, const lt_mlp_batch *batch)
-{
-    return (batch->blocks + t->blocks_of_part - 1) / t->blocks_of_part;
 }
 
 /* ---- forward ---- */
@@ -101,7 +93,7 @@ static void observe(lt_mlp_trainer *t, lt_mlp_part *p, int l)
  * algorithm for computing sample variances", 1979), by each part for itself. */
 static void normalise(lt_mlp_trainer *t, const lt_mlp_batch *batch, lt_mlp_part *p, int l, bool first_batch)
 {
-    int h = t->net.width[l], parts = parts_of(t, batch);
+    int h = t->net.width[l], parts = lt_mlp_parts_of(t, batch);
     float *mean = p->sum, *variance = p->sum + h, b = (float)batch->b;
 
     memset(mean, 0, 2 * (size_t)h * sizeof *mean);
@@ -167,7 +159,8 @@ static void judge(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_mlp_batch
     if (net->factors > 0)
         lt_mlp_add_products(NULL, net, p->n, t->user_of + p->from, t->item_of + p->from,
                             t->products + (size_t)p->from * (size_t)net->factors, p->z[last]);
-    pass->loss(pass->context, batch, batch->index + p->from, p->n, p->z[last], t->slope + p->from, p->sums);
+    pass->loss(pass->context, pass->examples, batch, batch->index + p->from, p->n, p->z[last], t->slope + p->from,
+               p->sums);
 }
 
 /* ---- backward: gradients are added to what the part's earlier blocks left ---- */
@@ -180,8 +173,7 @@ static float *gradient_of(const lt_mlp_part *p, const lt_parameter *of)
 /* The gradient of weights: rows (n x inputs) transposed, times g (n x outputs). */
 static void weights_back(lt_mlp_part *p, const lt_parameter *of, const float *rows, const float *g)
 {
-    lt_product(NULL, true, false, (int)of->rows, (int)of->cols, p->n, rows, g, p->from > p->first,
-               gradient_of(p, of));
+    lt_product(NULL, true, false, (int)of->rows, (int)of->cols, p->n, rows, g, p->from > p->first, gradient_of(p, of));
 }
 
 /* The product branch: each side's factors by the other's. */
@@ -212,7 +204,7 @@ static void products_back(lt_mlp_trainer *t, lt_mlp_part *p)
 /* The gradient by the outputs of layer l, in place of the one by its normalised ones; p->sum has room. */
 static void normalise_back(lt_mlp_trainer *t, const lt_mlp_batch *batch, lt_mlp_part *p, int l, float *g)
 {
-    int h = t->net.width[l], parts = parts_of(t, batch);
+    int h = t->net.width[l], parts = lt_mlp_parts_of(t, batch);
     float *by_bias = p->sum, *by_scale = p->sum + h;
 
     memset(p->sum, 0, 2 * (size_t)h * sizeof *p->sum);
@@ -285,6 +277,32 @@ static void turn(lt_mlp_trainer *t, lt_mlp_part *p)
 
 /* ---- a part's phases ---- */
 
+/* The examples of the same part of the next batch, or NULL: this thread will most likely gather them. */
+static void look_ahead(const lt_mlp_trainer *t, lt_mlp_part *p, const lt_mlp_batch *next)
+{
+    int part = (int)(p - t->part), first, n;
+
+    p->ahead = NULL;
+    if (next == NULL)
+        return;
+    first = next->bound[blocks_first(t, next, part)];
+    n = next->bound[blocks_first(t, next, part + 1)] - first;
+    p->ahead = next->index + first;
+    p->ahead_end = p->ahead + (n < AHEAD_MOST ? n : AHEAD_MOST);
+}
+
+/* A share of them at a time, between products: a core has only so many fetches on their way. */
+static void fetch_ahead(const lt_mlp_trainer *t, const lt_mlp_pass *pass, lt_mlp_part *p)
+{
+    int n = AHEAD_MOST / (2 * t->net.layers);
+
+    if (p->ahead == NULL)
+        return;
+    n = p->ahead_end - p->ahead < n ? (int)(p->ahead_end - p->ahead) : n;
+    lt_gather_ahead(pass->inputs, pass->examples, p->ahead, n);
+    p->ahead += n;
+}
+
 /* Takes the part's block of the phase; false when it has none. */
 static bool take_block(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_mlp_batch *batch, lt_mlp_part *p, int phase)
 {
@@ -311,12 +329,18 @@ static void advance(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_mlp_bat
     if (!take_block(t, pass, batch, p, phase))
         return;
     enter(t, p);
-    for (int l = 0; l < last; l++)
+    for (int l = 0; l < last; l++) {
+        fetch_ahead(t, pass, p);
         up(t, p, l);
+    }
+    fetch_ahead(t, pass, p);
     judge(t, pass, batch, p);
     turn(t, p);
-    for (int l = last - 1; l > 0; l--)
+    for (int l = last - 1; l > 0; l--) {
+        fetch_ahead(t, pass, p);
         down(t, p, l);
+    }
+    fetch_ahead(t, pass, p);
     if (last > 0)
         leave(t, p);
 }
@@ -332,7 +356,7 @@ static void advance_normal(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_
             enter(t, p);
         return;
     }
-    if (p - t->part >= parts_of(t, batch))
+    if (p - t->part >= lt_mlp_parts_of(t, batch))
         return;
     if (phase <= last) {
         normalise(t, batch, p, phase - 1, first_batch);
@@ -352,171 +376,7 @@ static void advance_normal(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_
         leave(t, p);
 }
 
-/* ---- the step ---- */
-
-/* Adds the parts' gradients up, to the first's, and makes the step of the dense values from .. end-1. */
-static void step_dense(lt_mlp_trainer *t, const lt_mlp_batch *batch, int64_t step, int64_t from, int64_t end)
-{
-    int parts = parts_of(t, batch);
-
-    while (from < end) {
-        bool penalised = from < t->n_penalised;
-        int64_t stop = from + SUM_BLOCK < end ? from + SUM_BLOCK : end;
-        float *sum = t->part[0].gradient + from;
-
-        if (penalised && stop > t->n_penalised)
-            stop = t->n_penalised;
-        for (int k = 1; k < parts; k++)
-            lt_add_scaled(stop - from, 1, t->part[k].gradient + from, sum);
-        lt_optimizer_step(&t->optimizer, step, penalised, stop - from, sum, t->first == NULL ? NULL : t->first + from,
-                          t->second == NULL ? NULL : t->second + from, t->values + from);
-        from = stop;
-    }
-}
-
-/* The dense values from .. end-1, where they are of a layer's weights, to its turned ones. */
-static void turn_weights(lt_mlp_trainer *t, int64_t from, int64_t end)
-{
-    for (int l = 1; l < t->net.layers; l++) {
-        const lt_parameter *w = t->weight[l];
-        int64_t begin = from > w->at ? from - w->at : 0, stop = end - w->at, size = w->rows * w->cols;
-
-        stop = stop < size ? stop : size;
-        for (int64_t i = begin; i < stop && t->turned[l] != NULL;) {
-            int64_t row = i / w->cols, col = i % w->cols;
-
-            for (; col < w->cols && i < stop; col++, i++)
-                t->turned[l][col * w->rows + row] = w->weight[i];
-        }
-    }
-}
-
-void lt_mlp_weights_changed(lt_mlp_trainer *t)
-{
-    turn_weights(t, 0, t->n_values);
-}
-
-/* What one thread steps of a by-row parameter: the rows whose number leaves `share` when divided by `shares`. */
-typedef struct row_share {
-    lt_parameter *p;
-    int share, shares;
-    int32_t first, last; /* first entries of its rows: where the chain of them begins and ends; -1 */
-} row_share;
-
-/* Entry k of the batch is of this row. */
-static inline void add_entry(row_share *s, int64_t row, int32_t k, int32_t example, float value)
-{
-    lt_parameter *p = s->p;
-    lt_mlp_entry *all = p->entry, *e = all + k, *head;
-
-    if (row < 0 || row >= p->rows || (s->shares > 1 && (int)((uint32_t)row % (uint32_t)s->shares) != s->share))
-        return;
-    *e = (lt_mlp_entry){
-        .row = (int32_t)row, .example = example, .value = value, .next = -1, .last = k, .following = -1};
-    if (p->place[row] != 0) {
-        head = all + p->place[row] - 1;
-        all[head->last].next = k;
-        head->last = k;
-        return;
-    }
-    /* Its weights are wanted soon, and are rarely in the cache. */
-    __builtin_prefetch(p->weight + row * p->cols);
-    if (p->first != NULL)
-        __builtin_prefetch(p->first + row * p->cols);
-    if (p->second != NULL)
-        __builtin_prefetch(p->second + row * p->cols);
-    p->place[row] = k + 1;
-    if (s->first < 0)
-        s->first = k;
-    else
-        all[s->last].following = k;
-    s->last = k;
-}
-
-/* Steps of the rows met. gradient: a row an example, `stride` apart. */
-static void step_met(const lt_mlp_trainer *t, const row_share *s, const float *gradient, int64_t stride)
-{
-    lt_parameter *p = s->p;
-    float sum[LT_MLP_WIDTH];
-
-    for (int32_t k = s->first; k >= 0; k = p->entry[k].following) {
-        int64_t row = p->entry[k].row, at = row * p->cols;
-
-        memset(sum, 0, (size_t)p->cols * sizeof *sum);
-        for (const lt_mlp_entry *e = p->entry + k;; e = p->entry + e->next) {
-            lt_add_scaled(p->cols, e->value, gradient + e->example * stride, sum);
-            if (e->next < 0)
-                break;
-        }
-        p->place[row] = 0;
-        if (p->steps[row] < INT32_MAX)
-            p->steps[row]++;
-        lt_optimizer_step(&t->optimizer, p->steps[row], p->penalised, p->cols, sum,
-                          p->first == NULL ? NULL : p->first + at, p->second == NULL ? NULL : p->second + at,
-                          p->weight + at);
-    }
-}
-
-/* Embeddings or factors: example i is of row id[i], if `other`, unless NULL, is known too, one of `others`. */
-static void step_ids(lt_mlp_trainer *t, int b, lt_parameter *p, const int32_t *id, const int32_t *other, int64_t others,
-                     const float *gradient, int share, int shares)
-{
-    row_share s = {.p = p, .share = share, .shares = shares, .first = -1};
-
-    for (int i = 0; i < b; i++)
-        if (other == NULL || (other[i] >= 0 && other[i] < others))
-            add_entry(&s, id[i], i, i, 1);
-    step_met(t, &s, gradient, 2 * p->cols);
-}
-
-static void step_sparse(lt_mlp_trainer *t, const lt_mlp_batch *batch, int share, int shares)
-{
-    row_share s = {.p = t->sparse_in, .share = share, .shares = shares, .first = -1};
-    int32_t at = 0;
-
-    for (int k = 0; k < parts_of(t, batch); k++) {
-        const lt_mlp_part *p = &t->part[k];
-        const lt_batch *in = &p->in;
-
-        for (int i = 0; i < p->end - p->first; i++)
-            for (int64_t j = in->start[i]; j < in->start[i + 1]; j++)
-                add_entry(&s, in->col[j], at + (int32_t)j, p->first + i, in->val == NULL ? 1 : in->val[j]);
-        at += (int32_t)in->start[p->end - p->first];
-    }
-    step_met(t, &s, t->net.layers == 1 ? t->slope : t->first_gradient, t->sparse_in->cols);
-}
-
-/* One of `shares` equal parts of a batch's step, the batch being number `step` of all. */
-static void step_share(lt_mlp_trainer *t, const lt_mlp_batch *batch, int64_t step, int share, int shares)
-{
-    int64_t lines = t->n_values / 16, from = lines * share / shares * 16, end = lines * (share + 1) / shares * 16;
-    int32_t *user = t->user_of, *item = t->item_of;
-
-    step_dense(t, batch, step, from, end);
-    turn_weights(t, from, end);
-    if (t->sparse_in != NULL)
-        step_sparse(t, batch, share, shares);
-    if (t->user != NULL) {
-        step_ids(t, batch->b, t->user, user, NULL, 0, t->embedded_gradient, share, shares);
-        step_ids(t, batch->b, t->item, item, NULL, 0, t->embedded_gradient + t->item->cols, share, shares);
-    }
-    if (t->user_factors != NULL) {
-        step_ids(t, batch->b, t->user_factors, user, item, t->net.items, t->factors_gradient, share, shares);
-        step_ids(t, batch->b, t->item_factors, item, user, t->net.users, t->factors_gradient + t->net.factors, share,
-                 shares);
-    }
-}
-
 /* ---- a run ---- */
-
-/* The rows of the next batch's part, which this thread will most likely gather. */
-static void fetch_ahead(lt_mlp_trainer *t, const lt_mlp_pass *pass, const lt_mlp_batch *batch, int part)
-{
-    int first = batch->bound[blocks_first(t, batch, part)], end = batch->bound[blocks_first(t, batch, part + 1)];
-
-    end = end - first < AHEAD_MOST ? end : first + AHEAD_MOST;
-    lt_gather_ahead(pass->inputs, pass->examples, batch->index + first, end - first);
-}
 
 /* Task `task` of a run: see lt_mlp_work. */
 static void work_on(void *context, int64_t task, int member)
@@ -532,12 +392,12 @@ static void work_on(void *context, int64_t task, int member)
         int share = rest - w->phases * w->sharing;
 
         lt_stages_wait(&w->stages, task - share);
-        step_share(t, batch, t->step + number + 1, share, w->stepping);
+        lt_mlp_step(t, batch, t->step + number + 1, share, w->stepping);
     } else {
         lt_stages_wait(&w->stages, task - rest % w->sharing);
         for (int k = rest % w->sharing; k < t->parts; k += w->sharing) {
-            if (phase == 0 && number + 1 < w->batches)
-                fetch_ahead(t, w->pass, batch + 1, k);
+            if (phase == 0)
+                look_ahead(t, &t->part[k], number + 1 < w->batches ? batch + 1 : NULL);
             if (t->batch_norm)
                 advance_normal(t, w->pass, batch, &t->part[k], phase, t->step + number == 0);
             else
@@ -554,7 +414,7 @@ static lt_status reserve(lt_env *env, lt_mlp_trainer *t, const lt_mlp_pass *pass
         const lt_mlp_batch *batch = &t->plan[i];
         int64_t entries = 0;
 
-        for (int k = 0; k < parts_of(t, batch); k++) {
+        for (int k = 0; k < lt_mlp_parts_of(t, batch); k++) {
             int first = batch->bound[blocks_first(t, batch, k)], end = batch->bound[blocks_first(t, batch, k + 1)];
             int64_t most = lt_gather_most(pass->inputs, pass->examples, batch->index + first, 0, end - first);
 

@@ -130,11 +130,22 @@ ACTIVATION(tanh)
 ACTIVATION(sigmoid)
 ACTIVATION(gelu)
 
+LT_VECTORIZED
+static void relu_in_place(int b, int h, const float *restrict bias, float *restrict z)
+{
+    for (int i = 0; i < b; i++, z += h)
+        for (int j = 0; j < h; j++)
+            z[j] = relu_of(z[j] + bias[j]);
+}
+
 void lt_bias_activate(lt_activation f, int b, int h, const float *bias, float *z, float *out)
 {
     switch (f) {
     case LT_RELU:
-        relu_forward(b, h, bias, z, out);
+        if (out == z)
+            relu_in_place(b, h, bias, z);
+        else
+            relu_forward(b, h, bias, z, out);
         break;
     case LT_TANH:
         tanh_forward(b, h, bias, z, out);

@@ -13,14 +13,17 @@ typedef enum lt_activation { LT_RELU, LT_TANH, LT_SIGMOID, LT_GELU, LT_ACTIVATIO
 
 /*
  * C (m x n) = A (m x k) B (k x n) + beta C, where A is stored as k x m when a_transposed, B as n x k when b_transposed.
- * beta is 0 or 1. Polls between blocks of rows, so that a large layer can be cancelled; env NULL: does not, and succeeds.
+ * beta is 0 or 1. Polls between blocks of rows, so that a large layer can be cancelled; env NULL: does not, and
+ * succeeds.
  */
 lt_status lt_product(lt_env *env, bool a_transposed, bool b_transposed, int m, int n, int k, const float *a,
                      const float *b, float beta, float *c);
 
-/* z (b x h) += bias (h) in every row; out = f(z). */
+/* z (b x h) += bias (h) in every row; out = f(z). With LT_RELU out may be z, which then does as well on the way back.
+ */
 void lt_bias_activate(lt_activation f, int b, int h, const float *bias, float *z, float *out);
-/* gradient (b x h, by out) becomes the one by z: times f'(z). Its columns are added to sums (h): the bias's gradient. */
+/* gradient (b x h, by out) becomes the one by z: times f'(z). Its columns are added to sums (h): the bias's gradient.
+ */
 void lt_activate_back(lt_activation f, int b, int h, const float *z, float *gradient, float *sums);
 void lt_add_bias(int b, int h, const float *bias, float *z);
 /* sums (h) += the columns of g (b x h). */
@@ -38,10 +41,10 @@ void lt_dropout_mask(lt_random *rng, double rate, int64_t n, float *mask);
 void lt_multiply(int64_t n, const float *mask, float *v);
 
 /*
- * Batch norm (Ioffe and Szegedy 2015), before the activation; its shift is the layer's bias, added after.  The batch may
- * be in several parts: of each, the columns' means and sums of squares around them (h); of all together, put together
- * by the caller, mean and variance (h).
- * Forward: normal (b x h) = (z - mean) / sd; z = scale * normal; inverse_sd (h) for the way back.
+ * Batch norm (Ioffe and Szegedy 2015), before the activation; its shift is the layer's bias, added after.  The batch
+ * may be in several parts: of each, the columns' means and sums of squares around them (h); of all together, put
+ * together by the caller, mean and variance (h). Forward: normal (b x h) = (z - mean) / sd; z = scale * normal;
+ * inverse_sd (h) for the way back.
  */
 #define LT_BATCH_NORM_EPSILON 1e-5
 void lt_column_moments(int b, int h, const float *z, float *mean, float *squares);

@@ -187,7 +187,9 @@ static lt_status init_part(lt_env *env, lt_mlp_trainer *t, lt_mlp_part *p, size_
         LT_TRY(lt_alloc(env, &p->z[l], bh, sizeof(float), what));
         if (l == t->net.layers - 1)
             break;
-        LT_TRY(lt_alloc(env, &p->a[l], bh, sizeof(float), what));
+        p->a[l] = p->z[l];
+        if (t->net.activation != LT_RELU || t->dropout > 0)
+            LT_TRY(lt_alloc(env, &p->a[l], bh, sizeof(float), what));
         if (t->dropout > 0)
             LT_TRY(lt_alloc(env, &p->mask[l], bh, sizeof(float), what));
         if (!t->batch_norm)
@@ -319,8 +321,9 @@ static void free_part(lt_env *env, lt_mlp_part *p)
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)
         lt_free(env, own[i]);
     for (int l = 0; l < LT_MLP_LAYERS; l++) {
-        void *of_layer[] = {p->z[l],      p->a[l],    p->mask[l],   p->normal[l],
-                            p->inverse_sd[l], p->mean[l], p->squares[l]};
+        void *of_layer[] = {
+            p->z[l],      p->a[l] == p->z[l] ? NULL : p->a[l], p->mask[l], p->normal[l], p->inverse_sd[l], p->mean[l],
+            p->squares[l]};
 
         for (size_t i = 0; i < sizeof of_layer / sizeof of_layer[0]; i++)
             lt_free(env, of_layer[i]);
@@ -330,7 +333,7 @@ static void free_part(lt_env *env, lt_mlp_part *p)
 
 void lt_mlp_trainer_free(lt_env *env, lt_mlp_trainer *t)
 {
-    void *own[] = {t->values,  t->first,    t->second,   t->user_of,          t->item_of,         t->slope,
+    void *own[] = {t->values,   t->first,    t->second,         t->user_of,           t->item_of,         t->slope,
                    t->products, t->embedded, t->first_gradient, t->embedded_gradient, t->factors_gradient};
 
     for (size_t i = 0; i < sizeof own / sizeof own[0]; i++)

@@ -48,10 +48,11 @@ typedef struct lt_mlp_part {
     int first, end;
     int from, n;
     lt_random rng;
-    lt_batch in;       /* of all its examples */
-    double sums[2];    /* of weight * loss and of weight, of all batches of a run */
-    float *gradient;   /* of the dense parameters */
-    float *z[LT_MLP_LAYERS], *a[LT_MLP_LAYERS]; /* the block's values before and after activation */
+    lt_batch in;                                /* of all its examples */
+    const int32_t *ahead, *ahead_end;           /* examples of the next batch to be fetched; NULL: none */
+    double sums[2];                             /* of weight * loss and of weight, of all batches of a run */
+    float *gradient;                            /* of the dense parameters */
+    float *z[LT_MLP_LAYERS], *a[LT_MLP_LAYERS]; /* the block's values before and after activation; may be one */
     float *mask[LT_MLP_LAYERS];                 /* of dropout */
     float *back[2];                             /* gradients by z, n x widest layer */
     /* batch norm, per hidden layer: its output (n x h), this part's mean and sum of squares around it, the batch's
@@ -74,10 +75,10 @@ typedef struct lt_mlp_batch {
 typedef struct lt_mlp_pass {
     const lt_inputs *inputs;
     const lt_examples *examples;
-    /* Examples index[0..n) of the batch, with their margins: adds weight * loss and weight to sums; slope (n) is the
-     * derivative of the batch's mean. Called by several threads. */
-    void (*loss)(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n, const float *margin,
-                 float *slope, double sums[2]);
+    /* Examples index[0..n) of the batch, all from ex, with their margins: adds weight * loss and weight to sums; slope
+     * (n) is the derivative of the batch's mean. Called by several threads. */
+    void (*loss)(const void *context, const lt_examples *ex, const lt_mlp_batch *batch, const int32_t *index, int n,
+                 const float *margin, float *slope, double sums[2]);
     const void *context;
 } lt_mlp_pass;
 
@@ -89,9 +90,9 @@ typedef struct lt_mlp_trainer {
     double dropout;
     double id_dropout; /* how often an example loses its user, and its item */
     int batch;         /* the most examples of a batch */
-    int group;         /* examples follow each other in groups of up to so many, label 1, then labels 0; 1: they do not */
-    int block_rows;    /* examples of a block; 0: as many as suit the network */
-    int parts_most;    /* 0: as suits the network */
+    int group;      /* examples follow each other in groups of up to so many, label 1, then labels 0; 1: they do not */
+    int block_rows; /* examples of a block; 0: as many as suit the network */
+    int parts_most; /* 0: as suits the network */
     /* parameters */
     int64_t step;
     int n_parameters;
@@ -112,12 +113,12 @@ typedef struct lt_mlp_trainer {
     lt_mlp_part *part;
     /* of a batch: users and items, -1 where left out; gradients by what has rows */
     int32_t *user_of, *item_of;
-    float *slope;              /* b */
-    float *first_gradient;     /* b x h of layer 0, by its z, for sparse columns; of a single layer that is slope */
-    float *embedded;           /* b x 2e */
-    float *embedded_gradient;  /* b x 2e */
-    float *products;           /* b x k */
-    float *factors_gradient;   /* b x 2k */
+    float *slope;             /* b */
+    float *first_gradient;    /* b x h of layer 0, by its z, for sparse columns; of a single layer that is slope */
+    float *embedded;          /* b x 2e */
+    float *embedded_gradient; /* b x 2e */
+    float *products;          /* b x k */
+    float *factors_gradient;  /* b x 2k */
 } lt_mlp_trainer;
 
 /* From a shape, with the caller's fields set. inputs: how many input values an example usually has, for the scale of
@@ -135,6 +136,16 @@ void lt_mlp_plan(lt_mlp_trainer *t, int which, const lt_examples *ex, const int3
 /* Trains on plan[0..batches), one after the other, with the threads of env. sums[0] and [1] are added to: of weight *
  * loss and of weight. */
 lt_status lt_mlp_run(lt_env *env, lt_mlp_trainer *t, const lt_mlp_pass *pass, int batches, double sums[2]);
+/* Parts of the batch that have examples: the first ones. */
+static inline int lt_mlp_parts_of(const lt_mlp_trainer *t, const lt_mlp_batch *batch)
+{
+    return (batch->blocks + t->blocks_of_part - 1) / t->blocks_of_part;
+}
+
+/* ---- mlp_step.c ---- */
+
+/* One of `shares` shares of the step of a batch whose parts are through; it is number `step` of all, from 1. */
+void lt_mlp_step(lt_mlp_trainer *t, const lt_mlp_batch *batch, int64_t step, int share, int shares);
 /* The weights were set from outside. */
 void lt_mlp_weights_changed(lt_mlp_trainer *t);
 

@@ -37,8 +37,7 @@ static inline float lt_log1p_plain(float e)
     float s = e / (2 + e), q = s * s;
 
     return 2 * s *
-           (1 + q * (1 / 3.0f +
-                     q * (1 / 5.0f + q * (1 / 7.0f + q * (1 / 9.0f + q * (1 / 11.0f + q * (1 / 13.0f)))))));
+           (1 + q * (1 / 3.0f + q * (1 / 5.0f + q * (1 / 7.0f + q * (1 / 9.0f + q * (1 / 11.0f + q * (1 / 13.0f)))))));
 }
 
 #endif

@@ -145,11 +145,12 @@ typedef struct judge {
 
 static const double labels[B] = {0, 1, 1, 0, 1, 0};
 
-static void slopes(const void *context, const lt_mlp_batch *batch, const int32_t *index, int n, const float *margin,
-                   float *slope, double sums[2])
+static void slopes(const void *context, const lt_examples *ex, const lt_mlp_batch *batch, const int32_t *index, int n,
+                   const float *margin, float *slope, double sums[2])
 {
     judge *j = (judge *)context;
 
+    (void)ex;
     for (int i = 0; i < n; i++) {
         double s;
 
@@ -267,7 +268,8 @@ int main(void)
             for (int k = 0; k < 3; k++) {
                 snprintf(name, sizeof name, "%s%s%s, %d in a block", activations[f], form & 1 ? ", batch norm" : "",
                          form & 2 ? ", dropout" : "", blocks[k]);
-                check(env, name, (lt_activation)f, 2, form & 1, form & 2 ? 0.4 : 0, E, 0, LT_LOSS_LOGISTIC, blocks[k], 0);
+                check(env, name, (lt_activation)f, 2, form & 1, form & 2 ? 0.4 : 0, E, 0, LT_LOSS_LOGISTIC, blocks[k],
+                      0);
             }
     for (int loss = 0; loss <= LT_LOSS_POISSON; loss++)
         check(env, losses[loss], LT_TANH, 1, false, 0, E, 0, (lt_loss)loss, B, 0);
