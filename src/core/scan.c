@@ -26,6 +26,8 @@
 
 #define LANES 16
 #define BLOCK LT_SCAN_BLOCK
+#define LINE 64 /* bytes that come from memory at once */
+#define WAITING 16
 #define CHUNK 256              /* margins the plain scan computes at once */
 #define POLL_BYTES (1LL << 22) /* read between polls */
 #define MOST_WHOLE 32639       /* 127 * 256 + 127: two halves with a sign */
@@ -291,10 +293,48 @@ static lt_status make_query(lt_env *env, const lt_seek *seek, double most, doubl
     return LT_OK;
 }
 
+/* Items whose margin is still to be computed: their vectors are on the way from memory meanwhile. */
+typedef struct waiting {
+    int n;
+    int32_t item[WAITING];
+    float bound[WAITING];
+} waiting;
+
+/* Neither by its bound nor by the value that gives; NaN says nothing. */
+static bool ruled_out(const search *s, int32_t item, float bound)
+{
+    return bound < s->least_bound || value_of(s, (float)(bound + s->allowance), item) < lt_top_least(s->top);
+}
+
+static void settle(search *s, waiting *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        if (ruled_out(s, w->item[i], w->bound[i]))
+            continue;
+        offer(s, w->item[i], lt_scan_margin(s->seek, w->item[i]));
+        s->computed++;
+    }
+    w->n = 0;
+}
+
+static void wait_for(search *s, waiting *w, int32_t item, float bound)
+{
+    const lt_scan *scan = s->seek->scan;
+    const float *y = scan->item + (int64_t)item * scan->k;
+
+    for (int32_t j = 0; j < scan->k; j += LINE / (int32_t)sizeof *y)
+        __builtin_prefetch(y + j);
+    w->item[w->n] = item;
+    w->bound[w->n++] = bound;
+    if (w->n == WAITING)
+        settle(s, w);
+}
+
 static lt_status scan_compressed(lt_env *env, search *s, const lt_scan_query *q, int64_t blocks)
 {
     lt_scan_next *next = lt_scan_kernel_at(0).next;
     int64_t stretch = POLL_BYTES / ((int64_t)q->groups * 4 * BLOCK) + 1;
+    waiting w = {.n = 0};
     float bound[BLOCK];
     uint32_t found;
 
@@ -310,13 +350,11 @@ static lt_status scan_compressed(lt_env *env, search *s, const lt_scan_query *q,
                 int at = __builtin_ctz(found);
                 int32_t item = (int32_t)(block * BLOCK + at);
 
-                if (bound[at] < s->least_bound ||
-                    value_of(s, (float)(bound[at] + s->allowance), item) < lt_top_least(s->top))
-                    continue;
-                offer(s, item, lt_scan_margin(s->seek, item));
-                s->computed++;
+                if (!ruled_out(s, item, bound[at]))
+                    wait_for(s, &w, item, bound[at]);
             }
         }
+        settle(s, &w);
     }
     return LT_OK;
 }
