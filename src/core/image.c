@@ -145,6 +145,8 @@ lt_status lt_image_finish(lt_image *im)
 
 lt_status lt_image_table(lt_image *im, lt_table *t)
 {
+    if (lt_image_reading(im))
+        t->spill = NULL;
     LT_TRY(lt_image_array(im, &t->x, t->n * t->dense, sizeof *t->x));
     LT_TRY(lt_image_array(im, &t->start, t->n + 1, sizeof *t->start));
     if (t->start == NULL)
