@@ -28,6 +28,8 @@ PG_FUNCTION_INFO_V1(longtail_fit_serialize);
 PG_FUNCTION_INFO_V1(longtail_fit_deserialize);
 PG_FUNCTION_INFO_V1(longtail_fit_final);
 
+#define TEAM_CELLS 1000000 /* numbers of a group from which its training is shared by threads */
+
 typedef struct fit_state {
     const lt_algorithm *algorithm;
     bool boolean_label;
@@ -312,6 +314,9 @@ static bytea *train(const fit_state *state)
     ltpg_predictor p = {0};
     int64 *order;
 
+    /* Starting threads takes longer than a small group does. */
+    if (state->rows.n * state->rows.width >= TEAM_CELLS)
+        ltpg_env_team(env);
     env->used += ltpg_rows_bytes(&state->rows);
     order = ltpg_rows_order(env, &state->rows, (uint64)lt_option_int(&options, "seed"));
     /* By type, not by what one group happens to hold: groups of one query shall have one kind of model. */

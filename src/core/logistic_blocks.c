@@ -60,6 +60,7 @@ static rows find_rows(const lt_logistic_objective *o, lt_logistic_member *m, int
         return (rows){m->batch.x, d->sparse > 0 ? m->batch.start : NULL, m->batch.col, m->batch.val};
     }
     /* Only the row has features, so that the table's columns are the design's. */
+    lt_table_touch(t, b, true);
     first += ex->row_first;
     return (rows){.x = t->dense > 0 ? t->x + first * t->dense : NULL,
                   .start = d->sparse > 0 ? t->start + first : NULL,

@@ -158,6 +158,7 @@ static void side_shares(void *context, int64_t task, int member)
     int64_t r = s->first + task * s->plan.rows, end = r + s->plan.rows;
 
     (void)member;
+    lt_table_touch(s->table, s->plan.rows, s->examples == NULL || s->examples->row == NULL);
     for (end = end < s->plan.n ? end : s->plan.n; r < end; r++)
         s->value[r] = lt_logistic_share(s->table, row_of(s, r), s->dense, s->sparse);
 }
@@ -176,6 +177,7 @@ static void side_sums(void *context, int64_t task, int member)
     double *dense = s->o->partial + task * s->width, *sparse = dense + t->dense;
 
     (void)member;
+    lt_table_touch(t, s->plan.rows, s->examples == NULL || s->examples->row == NULL);
     if (s->first == 0)
         memset(dense, 0, (size_t)s->width * sizeof *dense);
     for (end = end < s->plan.n ? end : s->plan.n; i < end; i++) {
