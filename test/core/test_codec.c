@@ -162,7 +162,7 @@ static void make_table(float *x, int64_t *start, int32_t *col, float *val, lt_ta
     memcpy(start, starts, sizeof starts);
     memcpy(col, cols, sizeof cols);
     memcpy(val, vals, sizeof vals);
-    *t = (lt_table){3, 2, 5, x, start, col, val};
+    *t = (lt_table){3, 2, 5, x, start, col, val, NULL};
 }
 
 static void tables(lt_env *env)
