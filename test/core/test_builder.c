@@ -473,8 +473,68 @@ static void test_cancel(void)
     test_env_drop(env);
 }
 
+/* Many rows on any number of threads: by part, user, item and position, as labels, which are positions, tell. */
+static void test_large(void)
+{
+    enum { N = 400000, SOME = 700, ITEMS_THERE = 50 };
+    lt_env *plain = test_env();
+    lt_dataset first = {0};
+
+    for (int threads = 1; threads <= 3; threads++) {
+        lt_env *env = threads == 1 ? plain : test_env();
+        lt_options o = options_of(env, &lt_logistic, OPTIONS("split", "random", "duplicates", "keep"));
+        lt_bundle bundle;
+        lt_builder b;
+        lt_dataset data;
+        lt_random r;
+        bool ordered = true, same = true;
+
+        test_env_team(env, threads);
+        lt_bundle_init(env, &bundle, &o);
+        bundle.user_id = bundle.item_id = LT_ID_INTEGER;
+        lt_builder_init(env, &b, &bundle, false, &o);
+        b.has_label = true;
+        lt_random_seed(&r, 11);
+        for (int i = 0; i < N; i++) { /* a tenth are one user's */
+            id_bytes user = id_of(i % 10 == 0 ? 7 : (int)lt_random_below(&r, SOME)),
+                     item = id_of((int)lt_random_below(&r, ITEMS_THERE));
+
+            lt_builder_add(env, &b,
+                           &(lt_row){.user = &user, .item = &item, .user_length = 8, .item_length = 8, .label = i});
+        }
+        fine(env, lt_builder_number_ids(env, &b, &(int32_t *){NULL}, &(int32_t *){NULL}));
+        fine(env, lt_builder_finish(env, &b, &o, &data));
+        for (int p = 0; p < 2; p++) {
+            const lt_examples *ex = p == 0 ? &data.train : &data.validation;
+
+            for (int64_t i = 1; i < ex->n; i++) {
+                int64_t order = (int64_t)ex->user[i] - ex->user[i - 1];
+
+                order = order != 0 ? order : (int64_t)ex->item[i] - ex->item[i - 1];
+                ordered = ordered && (order > 0 || (order == 0 && ex->label[i] > ex->label[i - 1]));
+            }
+        }
+        ok(data.train.n + data.validation.n == N && data.validation.n > N / 20 && ordered,
+           "%d rows in order, on %d threads", (int)N, threads);
+        if (threads == 1) {
+            first = data;
+            continue;
+        }
+        same = data.train.n == first.train.n &&
+               memcmp(data.train.label, first.train.label, (size_t)first.train.n * sizeof(float)) == 0 &&
+               memcmp(data.train.user, first.train.user, (size_t)N * sizeof(int32_t)) == 0 &&
+               memcmp(data.train.item, first.train.item, (size_t)N * sizeof(int32_t)) == 0 &&
+               memcmp(data.validation.label, first.validation.label, (size_t)first.validation.n * sizeof(float)) == 0 &&
+               memcmp(data.seen.start, first.seen.start, (size_t)first.seen.rows * sizeof(int64_t)) == 0;
+        ok(same, "the same as on one");
+        test_env_drop(env);
+    }
+    test_env_drop(plain);
+}
+
 int main(void)
 {
+    test_large();
     test_random();
     test_supervised();
     test_time();

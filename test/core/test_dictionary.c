@@ -187,6 +187,44 @@ static void damaged(lt_env *env)
     ok(sane, "damaged bytes are refused, or give a dictionary that finds its keys");
 }
 
+/* By batches as one by one: numbers and counts, repeats within a batch and keys that are not there included. */
+static void batches(lt_env *env)
+{
+    static const char *const text[] = {"", "a", "b", "userid 1", "userid 2", "userid 10", "userid 1", "longer than eight"};
+    lt_dictionary one, many;
+    lt_keys *k;
+    lt_random r;
+    bool same = true;
+
+    lt_random_seed(&r, 9);
+    lt_dictionary_init(env, &one);
+    lt_dictionary_init(env, &many);
+    fine(env, lt_alloc(env, &k, 1, sizeof *k, "test"));
+    for (int batch = 0; batch < 200; batch++) {
+        int32_t number[LT_KEYS_MOST], want = -1;
+
+        k->n = 0;
+        for (int i = 0; i <= batch % LT_KEYS_MOST; i++) {
+            int64_t id = lt_random_below(&r, 20000);
+            const char *word = text[lt_random_below(&r, 8)];
+
+            same = same && (i % 3 == 0 ? lt_keys_append(env, k, word, (int64_t)strlen(word))
+                                       : lt_keys_append(env, k, &id, sizeof id)) == LT_OK;
+        }
+        lt_dictionary_find_keys(&many, k, number);
+        for (int i = 0; i < k->n; i++)
+            same = same && number[i] == lt_dictionary_find(&one, k->bytes + k->start[i], k->start[i + 1] - k->start[i]);
+        same = same && lt_dictionary_add_keys(env, &many, k, 2, number) == LT_OK;
+        for (int i = 0; i < k->n; i++) {
+            same = same && lt_dictionary_add(env, &one, k->bytes + k->start[i], k->start[i + 1] - k->start[i], 2,
+                                             &want) == LT_OK;
+            same = same && number[i] == want;
+        }
+    }
+    same = same && one.n == many.n && memcmp(one.count, many.count, (size_t)one.n * sizeof *one.count) == 0;
+    ok(same && one.n > 5000, "%d keys by batches are as one by one", (int)one.n);
+}
+
 static void cancelled(void)
 {
     lt_env *env = test_env();
@@ -215,6 +253,7 @@ int main(void)
     against_naive(env, 3000, 1e9, 5);
     stored(env);
     damaged(env);
+    batches(env);
     cancelled();
     test_env_drop(env);
     return done();

@@ -67,7 +67,7 @@ static void *map_file(void *context, void *at, size_t bytes)
     return m->bytes;
 }
 
-/* Of what is mapped only. */
+/* Of what is mapped only. Called in tasks. */
 static void drop_bytes(void *context, const void *first, size_t bytes)
 {
     files *f = context;
@@ -76,8 +76,9 @@ static void drop_bytes(void *context, const void *first, size_t bytes)
 
     for (const file *m = f->first; m != NULL; m = m->next)
         within |= m->mapped && !m->closed && from >= m->bytes && from + bytes <= m->bytes + m->n;
-    f->misused |= !within;
-    f->drops++;
+    if (!within)
+        __atomic_store_n(&f->misused, true, __ATOMIC_RELAXED);
+    __atomic_add_fetch(&f->drops, 1, __ATOMIC_RELAXED);
 }
 
 static void read_bytes(void *context, const void *from, void *to, size_t bytes)
