@@ -139,6 +139,7 @@ def main():
                 good = False
                 traceback.print_exc()
                 print(f"| {name} | | | | | failed: {str(error).splitlines()[0]} |", flush=True)
+                db.reconnect()  # it may have been the server
         notes = [f"* {row.work}: {'; '.join(filter(None, (row.quality, row.note)))}" for row in rows
                  if row.ratio is not None and (row.quality or row.note)]
         if notes:

@@ -58,7 +58,6 @@ class Database:
         self.cursor = self.connection.cursor()
         self.query("SET client_min_messages = warning; SET statement_timeout = 0")
         self.query("LOAD 'longtail'")
-        self.has_threads = bool(self.query("SELECT 1 FROM pg_settings WHERE name = 'longtail.threads'"))
         self.threads(THREADS)
 
     def query(self, text, values=None):
@@ -69,13 +68,7 @@ class Database:
         return self.query(text, values)[0][0]
 
     def threads(self, n):
-        if self.has_threads:
-            self.query(f"SET longtail.threads = {n}")
-
-    def exists(self, function):
-        """Whether longtail has a function of this name."""
-        return self.one("SELECT count(*) > 0 FROM pg_proc WHERE pronamespace = 'longtail'::regnamespace "
-                        "AND proname = %s", (function,))
+        self.query(f"SET longtail.threads = {n}")
 
 
 db = Database()
@@ -174,7 +167,7 @@ def text(seconds, name=""):
 def row(work, ours, peer, peer_name, reach, quality="", same=None, note="", more=0.0):
     """more: seconds the peer is allowed beside its own."""
     return Row(work, text(ours), text(peer, peer_name + " "), median(ours) / (median(peer) + more), reach, quality,
-               same, note)
+               None if same is None else bool(same), note)
 
 
 def skipped(work, reach, why):

@@ -99,17 +99,22 @@ def network(rows, columns=20):
 
 # ---- pairs ----
 
-def pairs(of, n, users, items, spread=(1.0, 1.4)):
-    """n distinct pairs, (n x 2) int32, in random order; spread: of the logarithms of activity and of popularity."""
+def pairs(of, n, users, items, groups=1):
+    """n distinct pairs, (n x 2) int32, in random order.  With groups, users take two thirds of their items from one of
+    so many parts of the catalogue."""
     random = generator(of)
-    activity, popularity = random.lognormal(0, spread[0], users), random.lognormal(0, spread[1], items)
+    activity, popularity = random.lognormal(0, 1.0, users), random.lognormal(0, 1.4, items)
     taste, kind = (random.standard_normal((k, 8)).astype(numpy.float32) for k in (users, items))
     activity, popularity = numpy.cumsum(activity / activity.sum()), numpy.cumsum(popularity / popularity.sum())
+    bounds = numpy.r_[0, popularity][numpy.linspace(0, items, groups + 1).astype(int)]
+    part = random.integers(0, groups, users)
     keys = numpy.empty(0, numpy.int64)
     while len(keys) < n:
         draws = max(1000, min(3 * n // 2, 4_000_000))
         u = numpy.minimum(numpy.searchsorted(activity, random.random(draws)), users - 1)
-        i = numpy.minimum(numpy.searchsorted(popularity, random.random(draws)), items - 1)
+        own = random.random(draws) < 2 / 3
+        low, high = numpy.where(own, bounds[part[u]], 0), numpy.where(own, bounds[part[u] + 1], 1)
+        i = numpy.minimum(numpy.searchsorted(popularity, low + (high - low) * random.random(draws)), items - 1)
         like = drawn(random, 2 * numpy.einsum("nd,nd->n", taste[u], kind[i]))
         keys = numpy.unique(numpy.r_[keys, u[like].astype(numpy.int64) * items + i[like]])
     keys = random.permutation(keys)[:n]
@@ -157,4 +162,4 @@ def pairs_1m():
 
 def pairs_5m():
     return once("pairs_5m", lambda: interactions("pairs_5m", 7, scaled(5_000_000), side(100_000),
-                                                 side(50_000)))
+                                                 side(50_000), groups=100))

@@ -52,7 +52,8 @@ def catalogues():
             seconds = clock(lambda: db.query(f"SELECT count(*) FROM longtail.recommend_all('{name}', 10)"))
             yield ITEMS, "recommend_all, 1,000 users", items, seconds * 1000 / users
     for items in sorted({scaled(size, 50) for size in (500, 1000, 2000, 5000, 10_000)}):
-        speed_data.interactions("part", 9, max(50_000, 20 * items), max(2000, 2 * items), items, spread=(1.0, 1.0))
+        speed_data.interactions("part", 9, max(50_000, 20 * items), max(2000, 2 * items), items)
+        items = db.one("SELECT count(DISTINCT item_id) FROM bench.part")
         yield ITEMS, "ease, training", items, clock(lambda: train("ease", "bench.part", PAIR_ROLES, {}))
         drop("bench")
 

@@ -1,5 +1,6 @@
 """speed_serve.py: the rows of speed.py about serving.  Latencies are those that pgbench sees, one client, prepared
 statements, the way to the server and back included; of each round the median."""
+import io
 import os
 import subprocess
 import time
@@ -7,7 +8,7 @@ import time
 import numpy
 
 import speed_data
-from speed_base import (THREADS, Peer, connect, db, drop, interleave, median, pgbench, row, scaled, scratch,
+from speed_base import (ROUNDS, THREADS, Peer, connect, db, drop, interleave, median, pgbench, row, scaled, scratch,
                         skipped, text, train)
 from speed_train import ALS, PAIR_ROLES, our_lists
 
@@ -27,17 +28,22 @@ def model(items):
     return speed_data.once(name, make)
 
 
-def item_vectors(name, items):
-    """The model's matrix of items, where it can be had; else random numbers, which take as long: (ids, matrix, own)."""
-    if db.exists("item_embeddings"):
-        rows = db.query("SELECT item_id::integer, embedding FROM longtail.item_embeddings(%s) ORDER BY 1", (name,))
-        return numpy.array([r[0] for r in rows]), numpy.array([r[1] for r in rows], numpy.float32), True
-    random = numpy.random.default_rng(2)
-    return numpy.arange(items), random.standard_normal((items, FACTORS)).astype(numpy.float32), False
+def vectors(query, values):
+    """Rows of an integer and a real[] of FACTORS numbers, by COPY, in an order of the numbers: (numbers, matrix)."""
+    out = io.BytesIO()
+    db.cursor.copy_expert(f"COPY ({db.cursor.mogrify(query, values).decode()}) TO STDOUT (FORMAT binary)", out)
+    value = [("length", ">i4"), ("value", ">f4")]  # after the array's length, dimensions, flags, type, size and begin
+    row = numpy.dtype([("fields", ">i2"), ("id length", ">i4"), ("id", ">i4"), ("head", "V24"), ("x", value, FACTORS)])
+    rows = numpy.sort(numpy.frombuffer(out.getbuffer()[19:-2], row), order="id")
+    return rows["id"].astype(int), rows["x"]["value"].astype(numpy.float32)
+
+
+def item_vectors(name):
+    return vectors("SELECT item_id, embedding FROM longtail.item_embeddings(%s, item_type => NULL::integer)", (name,))
 
 
 def user_vectors(name, users):
-    return numpy.array([db.one("SELECT longtail.user_embedding(%s, %s)", (name, u)) for u in users], numpy.float32)
+    return vectors("SELECT u, longtail.user_embedding(%s, u) FROM unnest(%s) u", (name, users))
 
 
 def recommend_script(name, users, k=K):
@@ -53,35 +59,29 @@ def latency(script, seconds=1.0):
 
 
 def exact(name, ids, matrix, users, table):
-    """Of how many users recommend gives the list that sorting all products gives; both as text."""
-    if not db.exists("user_embedding"):
-        return "", None
+    """Of how many users recommend gives the list that sorting all products gives, as text and whether it is all."""
+    users = sorted(users)
     right = 0
-    for u, vector, items in zip(users, user_vectors(name, users), our_lists(name, users)):
+    for u, vector, items in zip(users, user_vectors(name, users)[1], our_lists(name, users)):
         scores = matrix @ vector
         seen = [r[0] for r in db.query(f"SELECT item_id FROM bench.{table} WHERE user_id = %s", (u,))]
         scores[numpy.isin(ids, seen)] = -numpy.inf
-        place = {i: n for n, i in enumerate(ids.tolist())}
         least = numpy.partition(scores, -K)[-K]
         slack = 1e-5 * abs(least)  # the order in which a product is added up may differ
-        right += len(set(items)) == K and all(scores[place[i]] >= least - slack for i in items)
-    return f"the best {K} of {right} in {len(users)} users", right == len(users)
+        places = numpy.searchsorted(ids, items)
+        right += len(set(items)) == K and bool((scores[places] >= least - slack).all())
+    return f"the best {K} of all products for {right} of {len(users)} users", right == len(users)
 
 
-def store_vectors(ids, matrix, users):
-    """Tables of pgvector's type: bench.vectors (item_id, embedding) and bench.user_vectors."""
-    random = numpy.random.default_rng(3)
-    for table, key, rows in (("vectors", ids, matrix),
-                             ("user_vectors", numpy.arange(users),
-                              random.standard_normal((users, FACTORS)).astype(numpy.float32))):
-        path = f"{scratch}/{table}"
-        with open(path, "w") as out:
-            out.writelines(f"{i}\t[{','.join(map(repr, r))}]\n" for i, r in zip(key.tolist(), rows.tolist()))
+def store_vectors(name, users):
+    """Tables of pgvector's type: bench.vectors and bench.user_vectors, (id, embedding)."""
+    for table, query in (("vectors", "SELECT item_id AS id, embedding::vector(%s) "
+                                     "FROM longtail.item_embeddings(%s, item_type => NULL::integer)"),
+                         ("user_vectors", "SELECT id, longtail.user_embedding(%s, id)::vector(%s) AS embedding "
+                                          f"FROM generate_series(0, {users - 1}) id")):
         db.query(f"DROP TABLE IF EXISTS bench.{table}")
-        db.query(f"CREATE TABLE bench.{table} (id integer, embedding vector({FACTORS}))")
-        with open(path) as lines:
-            db.cursor.copy_expert(f"COPY bench.{table} FROM STDIN", lines)
-        os.remove(path)
+        db.query(f"CREATE TABLE bench.{table} AS {query}",
+                 (FACTORS, name) if table == "vectors" else (name, FACTORS))
     db.query("CREATE UNIQUE INDEX ON bench.user_vectors (id)")
     speed_data.finish("vectors", "user_vectors")
 
@@ -89,16 +89,16 @@ def store_vectors(ids, matrix, users):
 def recommend(items, beside_vector):
     """The row against sgemv, and that against pgvector where it is asked for."""
     name, users = model(items)
-    ids, matrix, own = item_vectors(name, items)
+    ids, matrix = item_vectors(name)
     numpy.save(f"{scratch}/items.npy", matrix)
     some = numpy.random.default_rng(4).permutation(users)[:50].tolist()
-    quality, same = exact(name, ids, matrix, some, f"catalog_{items}") if own else ("", None)
+    quality, same = exact(name, ids, matrix, some, f"catalog_{items}")
     work = f"recommend, k = {K}, {items:,} items x {FACTORS}"
     ours = recommend_script(name, users)
     kinds = {"ours": lambda: latency(ours)}
     vector = bool(db.query("SELECT 1 FROM pg_extension WHERE extname = 'vector'"))
     if vector and beside_vector:
-        store_vectors(ids, matrix, users)
+        store_vectors(name, users)
         scan = (f"\\set u random(0, {users - 1})\nSELECT id FROM bench.vectors ORDER BY embedding <#> "
                 f"(SELECT embedding FROM bench.user_vectors WHERE id = :u::integer) LIMIT {K};\n")
         kinds["vector"] = lambda: latency(scan)
@@ -246,7 +246,7 @@ def recommend_all():
     reach, work = 1, f"recommend_all, {users:,} users x {items:,} items x {FACTORS}, k = {K}, seen excluded"
     numpy.save(f"{scratch}/pairs.npy", known)
     train("als", "bench.pairs_5m", PAIR_ROLES, {**ALS, "epochs": 2}, model="bench_all")
-    lists, quality, same = f"{scratch}/lists.npy", "", None
+    lists = f"{scratch}/lists.npy"
 
     def ours():
         db.query("DROP TABLE IF EXISTS bench.lists")
@@ -264,30 +264,25 @@ def recommend_all():
             yield skipped(work, reach, "python has no module implicit (PYTHONPATH may name where it is)")
             return
         peer.call("load_pairs", path=f"{scratch}/pairs.npy")
-        if db.exists("item_embeddings") and db.exists("user_embedding"):  # the same factors on both sides
-            ids, own, _ = item_vectors("bench_all", items)
-            matrix = numpy.zeros((items, FACTORS), numpy.float32)
-            matrix[ids] = own
-            there = numpy.unique(known[:, 0])
-            vectors = numpy.zeros((users, FACTORS), numpy.float32)
-            vectors[there] = user_vectors("bench_all", there.tolist())
-            numpy.save(f"{scratch}/item_factors.npy", matrix)
-            numpy.save(f"{scratch}/user_factors.npy", vectors)
-            peer.call("factors", users=f"{scratch}/user_factors.npy", items=f"{scratch}/item_factors.npy")
-        else:
-            peer.call("als", threads=THREADS, iterations=2, regularization=ALS["regularization"])
-            lists = None
-        took = interleave(3, ours=ours, theirs=lambda: peer.call("als_all", threads=THREADS, k=K, save=lists),
-                          counted=counted)
-    if lists:
-        theirs = numpy.load(lists)
-        some = numpy.random.default_rng(5).permutation(there)[:2000].tolist()
-        own = {u: set() for u in some}
-        for u, i in db.query("SELECT user_id::integer, item_id::integer FROM bench.lists "
-                             "WHERE user_id::integer = ANY (%s)", (some,)):
-            own[u].add(i)
-        alike = float(numpy.mean([len(own[u] & set(theirs[u].tolist())) / K for u in some]))
-        quality, same = f"{alike:.2%} of the lists alike", alike >= 0.999
+        item_ids, own = item_vectors("bench_all")  # the same factors on both sides
+        matrix = numpy.zeros((items, FACTORS), numpy.float32)
+        matrix[item_ids] = own
+        there, own = user_vectors("bench_all", numpy.unique(known[:, 0]).tolist())
+        rows = numpy.zeros((users, FACTORS), numpy.float32)
+        rows[there] = own
+        numpy.save(f"{scratch}/item_factors.npy", matrix)
+        numpy.save(f"{scratch}/user_factors.npy", rows)
+        peer.call("factors", users=f"{scratch}/user_factors.npy", items=f"{scratch}/item_factors.npy")
+        took = interleave(min(ROUNDS, 3), ours=ours, counted=counted,
+                          theirs=lambda: peer.call("als_all", threads=THREADS, k=K, save=lists))
+    theirs = numpy.load(lists)
+    some = numpy.random.default_rng(5).permutation(there)[:2000].tolist()
+    own = {u: set() for u in some}
+    for u, i in db.query("SELECT user_id::integer, item_id::integer FROM bench.lists "
+                         "WHERE user_id::integer = ANY (%s)", (some,)):
+        own[u].add(i)
+    alike = float(numpy.mean([len(own[u] & set(theirs[u].tolist())) / K for u in some]))
+    quality, same = f"{alike:.2%} of the lists' items alike, from the same factors", alike >= 0.999
     drop("bench_all")
     yield row(work, took["ours"], took["theirs"], f"implicit, in memory, {THREADS} threads:", reach, quality, same,
               f"into a table; count(*) of it {text(took['counted'])}")

@@ -136,7 +136,7 @@ def ndcg(lists, held_out, users):
     return total / len(users)
 
 
-def some_users(known, held_out, n=2000):
+def some_users(known, held_out, n=5000):
     users = numpy.intersect1d(known[:, 0], held_out[:, 0])
     return numpy.random.default_rng(1).permutation(users)[:n].tolist()
 
@@ -212,9 +212,6 @@ def ease():
 
 def threads():
     """Each training with one thread and with two in turn: the whole call, and beside it the fit alone."""
-    if not db.has_threads:
-        yield skipped("two threads against one, training", 1.7, "there is no setting longtail.threads")
-        return
     for name, algorithm, table, roles, options, make, rounds in (
             ("mlp", "mlp", "network", "label_column => 'y'", MLP,
              lambda: speed_data.network(scaled(1_000_000, 5000)), 3),
