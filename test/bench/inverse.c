@@ -7,7 +7,6 @@
  * lt_invert_f32 alone, and of spotrf and spotri out of the same library with as many threads; then the ratios.  The
  * best of two, each followed by its peer at once.
  */
-#define _GNU_SOURCE
 #include "blas.h"
 #include "inverse.h"
 #include "random.h"
