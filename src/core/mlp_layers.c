@@ -241,18 +241,26 @@ void lt_sparse_product(int b, int h, const int64_t *start, const int32_t *col, c
 
 /* ---- dropout ---- */
 
+/* Numbers are a hash of the place and of what is drawn once, so that they need not wait for each other: the finalizer of
+ * MurmurHash3 (Appleby 2011). */
+LT_VECTORIZED
+static void dropout_mask(uint32_t low, uint32_t high, uint32_t cut, float keep, int64_t n, float *restrict mask)
+{
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t x = (uint32_t)i * UINT32_C(0x9e3779b9) ^ low;
+
+        x = (x ^ (x >> 16)) * UINT32_C(0x85ebca6b);
+        x = ((x ^ (x >> 13)) + high) * UINT32_C(0xc2b2ae35);
+        mask[i] = ((x ^ (x >> 16)) & 0xffff) < cut ? 0 : keep;
+    }
+}
+
 void lt_dropout_mask(lt_random *rng, double rate, int64_t n, float *mask)
 {
-    uint64_t cut = (uint64_t)lrint(rate * 65536);
-    float keep = (float)(65536.0 / (65536.0 - (double)cut));
-    uint64_t bits = 0;
+    uint32_t cut = (uint32_t)lrint(rate * 65536);
+    uint64_t drawn = lt_random_next(rng);
 
-    for (int64_t i = 0; i < n; i++) {
-        if (i % 4 == 0)
-            bits = lt_random_next(rng);
-        mask[i] = (bits & 0xffff) < cut ? 0 : keep;
-        bits >>= 16;
-    }
+    dropout_mask((uint32_t)drawn, (uint32_t)(drawn >> 32), cut, (float)(65536.0 / (65536.0 - cut)), n, mask);
 }
 
 LT_VECTORIZED
