@@ -20,34 +20,98 @@
 #include <math.h>
 #include <string.h>
 
+#define SORTED 4194304 /* examples a round of sorting: some milliseconds */
+
 /* ---- setting up ---- */
 
-/* Where each user's examples begin, and the places of the sorted examples; those without a user come last. */
-static lt_status sort_by_user(lt_env *env, lt_logistic_objective *o, int64_t *place)
-{
-    const int32_t *user = o->examples->user;
-    int32_t users = o->in.design->users;
-    int64_t n = o->examples->n;
+/*
+ * Sorting by counting: each task has a range of the users, looks at all examples of the round and takes those of its
+ * users.  Looking is much cheaper than taking, and the order does not depend on the number of tasks.
+ */
+typedef struct sorting {
+    lt_logistic_objective *o;
+    int64_t first, end; /* examples of the round */
+    int tasks;
+} sorting;
 
-    LT_TRY(lt_alloc(env, &o->user_start, (size_t)users + 3, sizeof *o->user_start, "the examples' order"));
-    for (int64_t i = 0; i < n; i++)
-        o->user_start[(user == NULL || user[i] < 0 ? users : user[i]) + 2]++;
-    for (int32_t u = 0; u <= users; u++)
-        o->user_start[u + 2] += o->user_start[u + 1];
-    LT_TRY(lt_poll(env));
-    for (int64_t i = 0; i < n; i++)
-        place[i] = o->user_start[(user == NULL || user[i] < 0 ? users : user[i]) + 1]++;
-    return lt_poll(env);
+/* Users low .. high-1 are the task's; those without one are users. */
+static void find_range(const sorting *s, int64_t task, int32_t *low, int32_t *high)
+{
+    int64_t users = (int64_t)s->o->in.design->users + 1;
+
+    *low = (int32_t)(users * task / s->tasks);
+    *high = (int32_t)(users * (task + 1) / s->tasks);
 }
 
-static lt_status sorted(lt_env *env, const float *from, const int64_t *place, int64_t n, float **out)
+static int32_t user_of(const lt_logistic_objective *o, int64_t i)
 {
-    if (from == NULL)
-        return LT_OK;
-    LT_TRY(lt_alloc(env, out, (size_t)n, sizeof **out, "the examples' order"));
-    for (int64_t i = 0; i < n; i++)
-        (*out)[place[i]] = from[i];
-    return lt_poll(env);
+    const int32_t *user = o->examples->user;
+
+    return user == NULL || user[i] < 0 ? o->in.design->users : user[i];
+}
+
+static void count_users(void *context, int64_t task, int member)
+{
+    const sorting *s = context;
+    int32_t low, high;
+
+    (void)member;
+    find_range(s, task, &low, &high);
+    for (int64_t i = s->first; i < s->end; i++) {
+        int32_t u = user_of(s->o, i);
+
+        if (u >= low && u < high)
+            s->o->user_start[u + 2]++;
+    }
+}
+
+static void place_examples(void *context, int64_t task, int member)
+{
+    const sorting *s = context;
+    lt_logistic_objective *o = s->o;
+    const lt_examples *ex = o->examples;
+    int32_t low, high, items = o->in.design->items;
+
+    (void)member;
+    find_range(s, task, &low, &high);
+    for (int64_t i = s->first; i < s->end; i++) {
+        int32_t u = user_of(o, i);
+        int64_t place;
+
+        if (u < low || u >= high)
+            continue;
+        place = o->user_start[u + 1]++;
+        o->item[place] = ex->item == NULL || ex->item[i] < 0 ? items : ex->item[i];
+        o->label[place] = ex->label[i];
+        if (o->weight != NULL)
+            o->weight[place] = ex->weight[i];
+        if (o->offset != NULL)
+            o->offset[place] = ex->offset[i];
+        if (o->order != NULL)
+            o->order[place] = i;
+    }
+}
+
+static lt_status by_rounds(lt_env *env, lt_logistic_objective *o, lt_task run)
+{
+    sorting s = {.o = o, .tasks = lt_threads(env)};
+
+    for (s.first = 0; s.first < o->examples->n; s.first = s.end) {
+        s.end = o->examples->n - s.first < SORTED ? o->examples->n : s.first + SORTED;
+        LT_TRY(lt_run(env, s.tasks, run, &s));
+    }
+    return LT_OK;
+}
+
+/* The examples in the order of users, and where each user's begin; those without a user come last. */
+static lt_status sort_by_user(lt_env *env, lt_logistic_objective *o)
+{
+    int32_t users = o->in.design->users;
+
+    LT_TRY(by_rounds(env, o, count_users));
+    for (int32_t u = 0; u <= users; u++)
+        o->user_start[u + 2] += o->user_start[u + 1];
+    return by_rounds(env, o, place_examples);
 }
 
 static lt_status make_crosses(lt_env *env, lt_logistic_objective *o)
@@ -82,26 +146,23 @@ lt_status lt_logistic_factor(lt_env *env, lt_logistic_objective *o)
     const char *what = "the users' and items' parts", *order = "the examples' order";
     const lt_design *d = o->in.design;
     const lt_examples *ex = o->examples;
-    int64_t *place;
+    size_t n = (size_t)ex->n;
 
     LT_TRY(lt_alloc(env, &o->user_part, 2 * (size_t)d->users, sizeof *o->user_part, what));
     o->user_sum = o->user_part + d->users;
     LT_TRY(lt_alloc(env, &o->item_part, (size_t)d->items + 1, sizeof *o->item_part, what));
-    LT_TRY(lt_alloc(env, &place, (size_t)ex->n, sizeof *place, order));
-    LT_TRY(sort_by_user(env, o, place));
-    LT_TRY(lt_alloc(env, &o->item, (size_t)ex->n, sizeof *o->item, order));
-    for (int64_t i = 0; i < ex->n; i++)
-        o->item[place[i]] = ex->item == NULL || ex->item[i] < 0 ? d->items : ex->item[i];
-    LT_TRY(sorted(env, ex->label, place, ex->n, &o->label));
-    LT_TRY(sorted(env, ex->weight, place, ex->n, &o->weight));
-    LT_TRY(sorted(env, ex->offset, place, ex->n, &o->offset));
+    LT_TRY(lt_alloc(env, &o->user_start, (size_t)d->users + 3, sizeof *o->user_start, order));
+    LT_TRY(lt_alloc(env, &o->item, n, sizeof *o->item, order));
+    LT_TRY(lt_alloc(env, &o->label, n, sizeof *o->label, order));
+    if (ex->weight != NULL)
+        LT_TRY(lt_alloc(env, &o->weight, n, sizeof *o->weight, order));
+    if (ex->offset != NULL)
+        LT_TRY(lt_alloc(env, &o->offset, n, sizeof *o->offset, order));
     if (has_row(o)) {
-        LT_TRY(lt_alloc(env, &o->row_value, (size_t)ex->n, sizeof *o->row_value, "the examples' margins"));
-        LT_TRY(lt_alloc(env, &o->order, (size_t)ex->n, sizeof *o->order, order));
-        for (int64_t i = 0; i < ex->n; i++)
-            o->order[place[i]] = i;
+        LT_TRY(lt_alloc(env, &o->row_value, n, sizeof *o->row_value, "the examples' margins"));
+        LT_TRY(lt_alloc(env, &o->order, n, sizeof *o->order, order));
     }
-    lt_free(env, place);
+    LT_TRY(sort_by_user(env, o));
     return d->n_crosses > 0 && ex->user != NULL && ex->item != NULL ? make_crosses(env, o) : LT_OK;
 }
 

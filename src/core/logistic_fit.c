@@ -11,6 +11,7 @@
 #include "blas.h"
 #include "lbfgs.h"
 #include "newton_cg.h"
+#include "vectorize.h"
 
 #include <math.h>
 #include <string.h>
@@ -29,6 +30,18 @@
 #define SINGULAR 1e6
 #define RIDGE 1e-10
 
+/* Adds the penalty's derivatives to the gradient; returns the penalty. */
+static LT_VECTORIZED double add_penalty(double l2, int64_t c, const double *restrict w, double *restrict gradient)
+{
+    double squares = 0;
+
+    for (int64_t j = 1; j < c; j++) {
+        squares += w[j] * w[j];
+        gradient[j] += l2 * w[j];
+    }
+    return l2 / 2 * squares;
+}
+
 static lt_status evaluate(lt_env *env, lt_logistic_fitter *f, const double *w, double *value, double *gradient,
                           double *hessian)
 {
@@ -37,13 +50,9 @@ static lt_status evaluate(lt_env *env, lt_logistic_fitter *f, const double *w, d
         lt_fail(env, LT_DIVERGED, "the loss is no longer a finite number");
         return lt_fail_hint(env, "Look for extreme feature values or weights, or raise regularization.");
     }
-    *value = f->loss;
-    for (int64_t j = 1; j < f->c; j++) {
-        *value += f->l2 / 2 * w[j] * w[j];
-        gradient[j] += f->l2 * w[j];
-        if (hessian != NULL)
-            hessian[j * f->c + j] += f->l2;
-    }
+    *value = f->loss + add_penalty(f->l2, f->c, w, gradient);
+    for (int64_t j = 1; hessian != NULL && j < f->c; j++)
+        hessian[j * f->c + j] += f->l2;
     return LT_OK;
 }
 

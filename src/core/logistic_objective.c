@@ -318,6 +318,17 @@ lt_status lt_logistic_product(lt_env *env, lt_logistic_objective *o, const doubl
     return pass(env, o, LT_LOGISTIC_PRODUCT, v, NULL, product);
 }
 
+static LT_VECTORIZED void curvatures_at_0(const float *label, const float *weight, const double class_weight[2],
+                                          int64_t n, float *restrict curvature)
+{
+    float quarter[2] = {(float)(class_weight[0] / 4), (float)(class_weight[1] / 4)};
+
+    for (int64_t i = 0; i < n; i++)
+        curvature[i] = label[i] != 0 ? quarter[1] : quarter[0];
+    for (int64_t i = 0; weight != NULL && i < n; i++)
+        curvature[i] *= weight[i];
+}
+
 lt_status lt_logistic_curvature(lt_env *env, lt_logistic_objective *o, double *diagonal)
 {
     const float *label = o->factored ? o->label : o->examples->label;
@@ -325,8 +336,7 @@ lt_status lt_logistic_curvature(lt_env *env, lt_logistic_objective *o, double *d
     bool kept = o->curvature != NULL;
 
     LT_TRY(lt_logistic_keep_curvature(env, o));
-    for (int64_t i = 0; i < o->examples->n; i++)
-        o->curvature[i] = (float)(o->class_weight[label[i] != 0] * (weight == NULL ? 1 : weight[i]) / 4);
+    curvatures_at_0(label, weight, o->class_weight, o->examples->n, o->curvature);
     LT_TRY(lt_logistic_diagonal(env, o, diagonal));
     if (!kept) {
         lt_free(env, o->curvature);
