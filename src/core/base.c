@@ -133,9 +133,9 @@ lt_status lt_grow(lt_env *env, void *out, size_t *capacity, size_t need, size_t 
         return LT_OK;
     /* What is large and need not be copied to grow takes less in advance. */
     while (wanted < need)
-        wanted = wanted > SIZE_MAX / 2                               ? need
+        wanted = wanted > SIZE_MAX / 2                         ? need
                  : env->resize != NULL && wanted > FAST / size ? wanted + wanted / 2
-                                                                    : wanted * 2;
+                                                               : wanted * 2;
     if (old != NULL && env->resize != NULL) {
         LT_TRY(resize(env, (char **)out, wanted, size, what));
         *capacity = wanted;

@@ -30,8 +30,8 @@ static float lot_of(uint64_t hash)
 static uint64_t hash_of(const lt_dictionary *known, const lt_dictionary *unknown, int32_t number, uint64_t seed)
 {
     int64_t length;
-    const char *key = number >= 0 ? lt_dictionary_key(known, number, &length)
-                                  : lt_dictionary_key(unknown, -1 - number, &length);
+    const char *key =
+        number >= 0 ? lt_dictionary_key(known, number, &length) : lt_dictionary_key(unknown, -1 - number, &length);
 
     return lt_hash_bytes(key, length, seed);
 }
@@ -56,9 +56,9 @@ static void draw_lots(void *context, int64_t task, int member)
 
     (void)member;
     for (int64_t i = task * TASK_ROWS; i < end; i++) {
-        uint64_t hash = b->pairs ? hash_of(&b->bundle->items, &b->unknown_items, b->item[i],
-                                           hash_of_user(b, b->user[i]))
-                                 : lt_hash_bytes(&i, sizeof i, b->seed);
+        uint64_t hash = b->pairs
+                            ? hash_of(&b->bundle->items, &b->unknown_items, b->item[i], hash_of_user(b, b->user[i]))
+                            : lt_hash_bytes(&i, sizeof i, b->seed);
 
         d->part[i] = lot_of(hash) < d->fraction ? HELD_OUT : TRAINED;
     }

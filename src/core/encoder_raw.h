@@ -1,6 +1,6 @@
 /*
- * encoder_raw.h: what encoder.c (rows in), encoder_raw.c (keeping them), encoder_fit.c (fitting), encoder_calendar.c and encoder_text.c share; nobody
- * else includes it.
+ * encoder_raw.h: what encoder.c (rows in), encoder_raw.c (keeping them), encoder_fit.c (fitting), encoder_calendar.c
+ * and encoder_text.c share; nobody else includes it.
  *
  * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles,
  * NaN for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its
@@ -45,8 +45,8 @@ struct lt_encoder_raw {
     size_t n_chunks, cap_chunks;
     int32_t group_rows, group_capacity; /* of the last group */
     int64_t group_tokens, groups;
-    size_t held;       /* bytes of chunks in memory, as they were made */
-    void *file;        /* of chunks that were spilled; NULL: none were */
+    size_t held; /* bytes of chunks in memory, as they were made */
+    void *file;  /* of chunks that were spilled; NULL: none were */
     size_t file_bytes;
 };
 

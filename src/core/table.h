@@ -11,12 +11,12 @@
 
 typedef struct lt_table {
     int64_t n;
-    int32_t dense;  /* d */
-    int32_t sparse; /* s */
-    float *x;       /* n x d, row-major; NULL when d = 0 */
-    int64_t *start; /* n+1; NULL when s = 0 */
-    int32_t *col;   /* start[n] */
-    float *val;     /* start[n] */
+    int32_t dense;          /* d */
+    int32_t sparse;         /* s */
+    float *x;               /* n x d, row-major; NULL when d = 0 */
+    int64_t *start;         /* n+1; NULL when s = 0 */
+    int32_t *col;           /* start[n] */
+    float *val;             /* start[n] */
     struct lt_spill *spill; /* x, col and val are in mapped files (spill.h); NULL: in memory */
 } lt_table;
 

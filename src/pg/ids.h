@@ -25,8 +25,8 @@ extern lt_id_kind ltpg_id_kind(Oid type);
 extern void ltpg_key_make(ltpg_key *key, Datum value, Oid type, lt_id_kind kind);
 
 /*
- * The same for many values of one type, which is looked at once: keys of a column. The kind is the type's own or, as for
- * ltpg_key_make, one that it can be read as.
+ * The same for many values of one type, which is looked at once: keys of a column. The kind is the type's own or, as
+ * for ltpg_key_make, one that it can be read as.
  */
 typedef struct ltpg_key_column {
     Oid type;

@@ -190,7 +190,8 @@ static void damaged(lt_env *env)
 /* By batches as one by one: numbers and counts, repeats within a batch and keys that are not there included. */
 static void batches(lt_env *env)
 {
-    static const char *const text[] = {"", "a", "b", "userid 1", "userid 2", "userid 10", "userid 1", "longer than eight"};
+    static const char *const text[] = {"",         "a",         "b",        "userid 1",
+                                       "userid 2", "userid 10", "userid 1", "longer than eight"};
     lt_dictionary one, many;
     lt_keys *k;
     lt_random r;
