@@ -241,7 +241,7 @@ void lt_sparse_product(int b, int h, const int64_t *start, const int32_t *col, c
 
 /* ---- dropout ---- */
 
-/* Numbers are a hash of the place and of what is drawn once, so that they need not wait for each other: the finalizer of
+/* Numbers are a hash of the place and of what is drawn once, so that none waits for another: the finalizer of
  * MurmurHash3 (Appleby 2011). */
 LT_VECTORIZED
 static void dropout_mask(uint32_t low, uint32_t high, uint32_t cut, float keep, int64_t n, float *restrict mask)
