@@ -29,6 +29,7 @@ The private server gets shared_buffers of a quarter of the memory, 4 GB at most,
 all else is as it comes.  No process has OPENBLAS_CORETYPE or OPENBLAS_L2_SIZE set.
 """
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -123,6 +124,7 @@ def line(row):
 
 def main():
     names = chosen()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("speed.py: ended"))  # by way of what is below
     reset = tune()
     rows, good = [], True
     try:
@@ -154,9 +156,9 @@ def main():
         for (model,) in db.query("SELECT model FROM longtail.models WHERE model LIKE 'bench%'"):
             db.query("SELECT longtail.drop_model(%s)", (model,))
     finally:
+        clean_up()
         if reset:
             speed_serve.restart(reset)
-        clean_up()
     return not good
 
 
