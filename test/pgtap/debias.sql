@@ -37,7 +37,7 @@ SELECT results_eq($$ SELECT item_id, interactions FROM longtail.item_stats('als0
 CREATE TABLE test_part AS SELECT u, i FROM generate_series(1, 400) u, generate_series(1, 120) i
 WHERE noise('later', u::text, i::text) < 0.1 AND u % 5 = i % 5 AND (u, i) NOT IN (SELECT u, i FROM bought);
 SELECT ok(b.value > 1.1 * a.value, m || ': where all items are as likely to be met, debiased lists are the more accurate: ' || round(a.value::numeric, 4) || ', ' || round(b.value::numeric, 4))
-FROM unnest(ARRAY['bpr', 'ease', 'mlp']) m, LATERAL longtail.evaluate(m || 0, 't.test_part', '{10}') a, LATERAL longtail.evaluate(m || 0.5, 't.test_part', '{10}') b
+FROM unnest(ARRAY['bpr', 'ease']) m, LATERAL longtail.evaluate(m || 0, 't.test_part', '{10}') a, LATERAL longtail.evaluate(m || 0.5, 't.test_part', '{10}') b
 WHERE a.metric = 'ndcg' AND b.metric = 'ndcg';
 
 -- A search tries exponents on one reading of the data; trials are measured without weights.
