@@ -1,7 +1,8 @@
 /*
  * blas.c: loading OpenBLAS, and functions of its names that pass on to it.
  *
- * The only state of the core: where the library's functions are, found once a process.  The first call is made by the
+ * The only state of the core: where the library's functions are, found once a process, and whom to tell that there are
+ * none.  The first call is made by the
  * thread that owns the process's work, before any other thread runs (threads.c sees to that), so that no lock is
  * needed.
  */
@@ -79,6 +80,7 @@ static struct {
     char *(*config)(void);
     char *(*kernel)(void);
     void (*use_threads)(int);
+    void (*raise)(lt_env *env);
 } blas;
 
 /* Data pointers and function pointers are of one kind wherever there is dlsym. */
@@ -128,13 +130,28 @@ void lt_blas_enter_thread(void)
     blas.use_threads(1);
 }
 
-/* For calls that come without lt_blas_load. */
-static void need(void)
+void lt_blas_when_missing(void (*raise)(lt_env *env))
+{
+    blas.raise = raise;
+}
+
+static void load_now(void) __attribute__((noinline, cold));
+static void load_now(void)
 {
     lt_env env = {0};
 
-    if (blas.library == NULL && lt_blas_load(&env) != LT_OK)
-        abort();
+    if (lt_blas_load(&env) == LT_OK)
+        return;
+    if (blas.raise != NULL)
+        blas.raise(&env);
+    abort();
+}
+
+/* For calls that come without lt_blas_load. */
+static void need(void)
+{
+    if (blas.library == NULL)
+        load_now();
 }
 
 #define PASS_RETURNING(result, name, parameters, arguments)                                                            \

@@ -17,9 +17,14 @@
 
 /*
  * Loads the library, if that was not done before; LT_UNSUPPORTED, with the loader's words, when it cannot be had.
- * Whoever may come to a BLAS call makes sure of this first: a call without a library ends the process.
+ * Whoever starts threads or long work makes sure of this first.
  */
 lt_status lt_blas_load(lt_env *env);
+/*
+ * What becomes of a call that has to load the library and cannot: `raise` gets the error, and must not return.  As with
+ * lt_env.cancelled, memory is left to its owner.  Without one such a call ends the process.
+ */
+void lt_blas_when_missing(void (*raise)(lt_env *env));
 /* Before the first BLAS call of a thread that lt_blas_load was not called in. Not to be called before that. */
 void lt_blas_enter_thread(void);
 

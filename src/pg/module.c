@@ -5,6 +5,7 @@
 
 #include <limits.h>
 
+#include "blas.h"
 #include "shared.h"
 #include "threads.h"
 #include "utils/guc.h"
@@ -40,6 +41,7 @@ void _PG_init(void)
                              "They are mapped from a temporary file. Models opened while it is off are read into "
                              "memory of the session's own.",
                              &ltpg_shared_cache, true, PGC_USERSET, 0, NULL, NULL, NULL);
+    lt_blas_when_missing(ltpg_raise); /* also in what serves, which asks for the library when it comes to need it */
     ltpg_shared_start();
     MarkGUCPrefixReserved("longtail");
 }
