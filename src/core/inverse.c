@@ -16,7 +16,7 @@
 #include <string.h>
 
 #define BLOCK 512
-#define SLICE 256 /* rows or columns of a block that are a task, where blocks can be cut */
+#define SLICE 512 /* rows or columns of a block that are a task, where blocks can be cut */
 #define FEW 4     /* block rows so short that tasks are half of that, for all threads to have some */
 
 typedef struct matrix {
