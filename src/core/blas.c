@@ -6,9 +6,12 @@
  * thread that owns the process's work, before any other thread runs (threads.c sees to that), so that no lock is
  * needed.
  */
+#define _GNU_SOURCE /* sched_getaffinity */
+
 #include "blas.h"
 
 #include <dlfcn.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,6 +77,9 @@ typedef blasint integer;
 #define RETURNING_MEMBER(result, name, parameters, arguments) result(*name) parameters;
 #define VOID_MEMBER(name, parameters, arguments) void(*name) parameters;
 
+#define BUFFER ((size_t)129 << 20) /* and what goes with it */
+#define MOST_BUFFERS 65
+
 static struct {
     void *library;
     FUNCTIONS(RETURNING_MEMBER, VOID_MEMBER)
@@ -103,12 +109,38 @@ static lt_status unload(lt_env *env, const char *why)
     return env->error.status;
 }
 
+/* The processors that this process may use: as it loads, OpenBLAS takes a buffer for each. */
+static int processors(void)
+{
+    cpu_set_t set;
+
+    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : MOST_BUFFERS;
+}
+
+/* One by one, as OpenBLAS has them: the system may refuse one as large as all. */
+lt_status lt_blas_room(lt_env *env, int threads)
+{
+    void *volatile buffer[MOST_BUFFERS];
+    int wanted = threads < MOST_BUFFERS ? threads : MOST_BUFFERS, n = 0;
+
+    while (n < wanted && (buffer[n] = malloc(BUFFER)) != NULL)
+        n++;
+    for (int i = 0; i < n; i++)
+        free(buffer[i]);
+    if (n == wanted)
+        return LT_OK;
+    lt_fail(env, LT_NO_MEMORY, "out of memory for OpenBLAS");
+    lt_fail_detail(env, "It takes %d buffers of 128 MiB of address space; there is room for %d.", wanted, n);
+    return lt_fail_hint(env, "Raise the server's limit of address space, or set longtail.threads lower.");
+}
+
 lt_status lt_blas_load(lt_env *env)
 {
     bool all = true;
 
     if (blas.library != NULL)
         return LT_OK;
+    LT_TRY(lt_blas_room(env, processors() + 1)); /* and a call's */
     blas.library = dlopen(LT_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
     if (blas.library == NULL)
         return unload(env, dlerror());

@@ -21,6 +21,11 @@
  */
 lt_status lt_blas_load(lt_env *env);
 /*
+ * Whether `threads` threads can call: each takes a buffer of 128 MiB of address space at its first call, and OpenBLAS
+ * tries for ever, deaf to cancels, when there is none (a limit of the process, strict overcommit). LT_NO_MEMORY.
+ */
+lt_status lt_blas_room(lt_env *env, int threads);
+/*
  * What becomes of a call that has to load the library and cannot: `raise` gets the error, and must not return.  As with
  * lt_env.cancelled, memory is left to its owner.  Without one such a call ends the process.
  */

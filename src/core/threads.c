@@ -141,6 +141,7 @@ lt_status lt_team_start(lt_env *env, int members, lt_team **out)
 
     *out = NULL;
     LT_TRY(lt_blas_load(env)); /* by the thread that owns the process's work, before any other */
+    LT_TRY(lt_blas_room(env, members));
     team = calloc(1, sizeof *team + (size_t)members * sizeof *team->member);
     if (team == NULL)
         return lt_fail(env, LT_NO_MEMORY, "out of memory for a team of %d threads", members);
