@@ -20,6 +20,7 @@
 
 #include "access/xact.h"
 #include "common/file_perm.h"
+#include "common/file_utils.h"
 #include "common/hashfn.h"
 #include "image.h"
 #include "miscadmin.h"
