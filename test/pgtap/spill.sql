@@ -63,7 +63,7 @@ SELECT is((SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE 'pgsql_tmp_lo
 SELECT alike(error_of($$ SELECT train('off', '2MB', 'numbers', 'mlp', '{"epochs": 1, "hidden": [4000]}') $$), '%memory%', 'a network that does not fit');
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE 'pgsql_tmp_longtail.%'), 0::bigint, 'leaves no file');
 SET temp_file_limit = '300kB';
-SELECT alike(error_of($$ SELECT train('off', '2MB', 'numbers', 'logistic', '{}') $$), 'temporary file size exceeds temp_file_limit%', 'temp_file_limit holds');
+SELECT alike(error_of($$ SELECT train('off', '2MB', 'numbers', 'logistic', '{}') $$), 'temporary file size exceeds %temp_file_limit%', 'temp_file_limit holds');
 RESET temp_file_limit;
 SELECT is((SELECT count(*) FROM pg_ls_tmpdir() WHERE name NOT LIKE 'pgsql_tmp_longtail.%'), 0::bigint, 'and leaves no file');
 SELECT is((train('off', '2MB', 'numbers', 'logistic', '{}')).loss, (train('on', '1GB', 'numbers', 'logistic', '{}')).loss, 'the session goes on');

@@ -51,7 +51,7 @@ $peak" . train($algorithm, $options) . ";\n$peak");
 }
 
 # Cancelled while files are there.
-my $out = psql("$quiet SET longtail.training_memory = '24MB'; SET statement_timeout = '1s'; " . train('mlp', '{"epochs": 1000, "hidden": [64]}'));
+my $out = psql("$quiet SET longtail.training_memory = '24MB'; SET statement_timeout = '1s'; " . train('mlp', '{"epochs": 1000, "hidden": [64], "early_stopping": 0}'));
 like($out, qr/canceling statement due to statement timeout/, 'a training is cancelled');
 is(files(), 0, 'and leaves no file');
 
@@ -60,7 +60,7 @@ my $client = fork // die "fork: $!\n";
 if (!$client) {
     open STDOUT, '>', '/dev/null';
     open STDERR, '>', '/dev/null';
-    exec 'psql', '-Xq', '-c', 'SET longtail.training_memory = \'24MB\'', '-c', train('mlp', '{"epochs": 1000, "hidden": [64]}');
+    exec 'psql', '-Xq', '-c', 'SET longtail.training_memory = \'24MB\'', '-c', train('mlp', '{"epochs": 1000, "hidden": [64], "early_stopping": 0}');
 }
 my $backend;
 for (1 .. 100) {
