@@ -6,10 +6,9 @@
  * Lines of four columns apart by tabs: panel, curve, size, seconds; those of a curve, and of a panel, come together.  A
  * panel each, one below the other, with the curves' points marked.
  */
+#include "bench.h"
 #include "chart.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { PANELS = 8, CURVES = 4, POINTS = 32, NAME = 80 };
@@ -27,28 +26,8 @@ typedef struct figure {
     lt_series series[2 * CURVES];
 } figure;
 
-static void *take(void *context, size_t bytes)
-{
-    (void)context;
-    return aligned_alloc(64, (bytes + 63) / 64 * 64);
-}
-
-static void give(void *context, void *pointer)
-{
-    (void)context;
-    free(pointer);
-}
-
-static bool go_on(void *context)
-{
-    (void)context;
-    return false;
-}
-
-static lt_env environment = {.alloc = take, .release = give, .cancelled = go_on};
-
 /* What does not fit the arrays above is an error: the picture would be without it. */
-static void must(bool good, const char *what)
+static void need(bool good, const char *what)
 {
     if (good)
         return;
@@ -67,22 +46,22 @@ static int read_points(figure *figures)
         curve *c;
 
         if (n == 0 || strcmp(figures[n - 1].name, panel) != 0) {
-            must(n < PANELS, "too many panels");
+            need(n < PANELS, "too many panels");
             memcpy(figures[n++].name, panel, NAME);
         }
         f = &figures[n - 1];
         for (c = f->curves; c < f->curves + f->n && strcmp(c->name, name) != 0; c++)
             ;
         if (c == f->curves + f->n) {
-            must(f->n < CURVES, "too many curves in a panel");
+            need(f->n < CURVES, "too many curves in a panel");
             memcpy(f->curves[f->n++].name, name, NAME);
         }
-        must(c->n < POINTS, "too many points in a curve");
+        need(c->n < POINTS, "too many points in a curve");
         c->size[c->n] = size;
         c->seconds[c->n] = seconds;
         c->radius[c->n++] = 3;
     }
-    must(feof(stdin) && n > 0, "a line is not: panel, curve, size, seconds");
+    need(feof(stdin) && n > 0, "a line is not: panel, curve, size, seconds");
     return n;
 }
 
@@ -122,7 +101,7 @@ int main(void)
         }
     }
     lt_markup_init(&environment, &m);
-    must(lt_chart_svg(&environment, &chart, &m) == LT_OK, environment.error.message);
+    need(lt_chart_svg(&environment, &chart, &m) == LT_OK, environment.error.message);
     fputs(m.text, stdout);
     return 0;
 }

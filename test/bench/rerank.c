@@ -7,12 +7,9 @@
  * groups are 300 values, of which each candidate has one, or one to five, and the user's taste knows 60.  Each line:
  * the median and the 95th percentile of 1000 runs after 50 to warm up, in microseconds.
  */
+#include "bench.h"
 #include "random.h"
 #include "rerank.h"
-
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { N = 500, K = 20, FACTORS = 64, LISTS = 50, RUNS = 1000, VALUES = 300, LIKED = 60, MOST = 5 };
 
@@ -24,43 +21,6 @@ typedef struct list {
     int32_t one[N], more[N * MOST];
     double target[VALUES];
 } list;
-
-static void *take(void *context, size_t bytes)
-{
-    (void)context;
-    return aligned_alloc(64, (bytes + 63) / 64 * 64);
-}
-
-static void give(void *context, void *pointer)
-{
-    (void)context;
-    free(pointer);
-}
-
-static bool go_on(void *context)
-{
-    (void)context;
-    return false;
-}
-
-static double now(void *context)
-{
-    struct timespec t;
-
-    (void)context;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static lt_env environment = {.alloc = take, .release = give, .cancelled = go_on, .seconds = now};
-
-static void must(lt_status status)
-{
-    if (status == LT_OK)
-        return;
-    fprintf(stderr, "%s\n", environment.error.message);
-    exit(1);
-}
 
 static void fill(lt_random *random, list *l)
 {
@@ -92,7 +52,7 @@ static void fill(lt_random *random, list *l)
 
 static double one_run(const lt_reranker *method, double strength, int groups, const list *l, uint64_t seed)
 {
-    double begin = now(NULL), value[K];
+    double begin = bench_now(NULL), value[K];
     lt_table rows = {.n = N, .dense = FACTORS, .x = (float *)l->x};
     lt_groups values = {VALUES, groups == 1 ? l->one_start : l->more_start, groups == 1 ? l->one : l->more, l->target};
     lt_rerank_input in = {.n = N,
@@ -115,7 +75,7 @@ static double one_run(const lt_reranker *method, double strength, int groups, co
     must(lt_rerank(&environment, method, &in, chosen, value, &n));
     if (method->needs_similarity)
         lt_similarity_free(&environment, &similarity);
-    return now(NULL) - begin;
+    return bench_now(NULL) - begin;
 }
 
 static int ascending(const void *a, const void *b)

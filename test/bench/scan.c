@@ -9,53 +9,14 @@
  * figure is the least of 15 runs for one of five users, averaged over the users; computed: margins that the compressed
  * scan computed in full.
  */
+#include "bench.h"
 #include "blas.h"
 #include "random.h"
 #include "scan.h"
 
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <time.h>
 
 enum { K = 64, USERS = 5, RUNS = 15, MOST = 500 };
-
-static void *take(void *context, size_t bytes)
-{
-    (void)context;
-    return aligned_alloc(64, (bytes + 63) / 64 * 64);
-}
-
-static void give(void *context, void *pointer)
-{
-    (void)context;
-    free(pointer);
-}
-
-static bool go_on(void *context)
-{
-    (void)context;
-    return false;
-}
-
-static double now(void *context)
-{
-    struct timespec t;
-
-    (void)context;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static lt_env environment = {.alloc = take, .release = give, .cancelled = go_on, .seconds = now};
-
-static void must(lt_status status)
-{
-    if (status == LT_OK)
-        return;
-    fprintf(stderr, "scan: %s\n", environment.error.message);
-    exit(1);
-}
 
 static void fill(lt_random *rng, bool trained, float *v, int64_t n)
 {
@@ -76,11 +37,11 @@ static double best(const lt_seek *seek, const int32_t *rank, int64_t n, int64_t 
 
     for (int run = 0; run < RUNS; run++) {
         lt_top top = {.k = n, .index = index, .value = value, .rank = rank};
-        double from = now(NULL), took;
+        double from = bench_now(NULL), took;
 
         must(lt_scan_best(&environment, seek, NULL, &top, computed));
         lt_top_sort(&top);
-        took = 1e3 * (now(NULL) - from);
+        took = 1e3 * (bench_now(NULL) - from);
         least = fmin(least, took);
     }
     return least;
@@ -110,10 +71,10 @@ static void measure(int32_t items, bool trained)
         double least = INFINITY;
 
         for (int run = 0; run < RUNS; run++) {
-            double from = now(NULL);
+            double from = bench_now(NULL);
 
             cblas_sgemv(CblasRowMajor, CblasNoTrans, items, K, 1, item, K, x[u], 1, 0, margin, 1);
-            least = fmin(least, 1e3 * (now(NULL) - from));
+            least = fmin(least, 1e3 * (bench_now(NULL) - from));
         }
         gemv += least / USERS;
         for (int many = 0; many < 2; many++) {
