@@ -95,7 +95,7 @@ $(API_OBJS): build/%.o: $(top)/%.c | check-includes
 
 # What include paths cannot refuse: system headers of other libraries in core, and paths that climb.
 LIBC_HEADERS = assert ctype dlfcn errno float inttypes limits math pthread sched signal stdalign stdarg stdatomic stdbool stddef \
-	stdint stdio stdlib string
+	stdint stdio stdlib string unistd
 empty :=
 space := $(empty) $(empty)
 check-includes:

@@ -6,14 +6,12 @@
  * thread that owns the process's work, before any other thread runs (threads.c sees to that), so that no lock is
  * needed.
  */
-#define _GNU_SOURCE /* sched_getaffinity */
-
 #include "blas.h"
 
 #include <dlfcn.h>
-#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #ifndef LT_OPENBLAS
 #error "LT_OPENBLAS is to be the path of the OpenMP build of libopenblas"
@@ -109,12 +107,12 @@ static lt_status unload(lt_env *env, const char *why)
     return env->error.status;
 }
 
-/* The processors that this process may use: as it loads, OpenBLAS takes a buffer for each. */
+/* The machine's processors, also those that this process may not use: as it loads, OpenBLAS takes a buffer for each. */
 static int processors(void)
 {
-    cpu_set_t set;
+    long n = sysconf(_SC_NPROCESSORS_CONF);
 
-    return sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : MOST_BUFFERS;
+    return n > 0 && n < MOST_BUFFERS ? (int)n : MOST_BUFFERS;
 }
 
 /* One by one, as OpenBLAS has them: the system may refuse one as large as all. */

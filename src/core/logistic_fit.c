@@ -3,7 +3,7 @@
  *
  * Newton's method (iteratively reweighted least squares) where the Hessian is cheap and there is no l1.  With many rows
  * it starts from the fit of a sixteenth of them: that is within a few standard errors of the optimum, from where two
- * passes over all rows do.  Otherwise Newton by conjugate gradients (newton_cg.h), which takes about half the passes of
+ * passes over all rows do.  Otherwise Newton by conjugate gradients (newton_cg.h), which takes fewer passes than
  * L-BFGS where there are columns for ids or categories, and whose products with the Hessian need no exponentials.  With
  * l1 OWL-QN (lbfgs.h), preconditioned by the Hessian's diagonal at 0.
  */
