@@ -106,7 +106,6 @@ COMMENT ON TABLE longtail.model_grant IS
 
 REVOKE ALL ON longtail.model, longtail.model_version, longtail.model_data, longtail.training_epoch,
     longtail.training_trial, longtail.model_grant FROM PUBLIC;
-GRANT USAGE ON SCHEMA longtail TO PUBLIC;
 
 SELECT pg_catalog.pg_extension_config_dump('longtail.model', '');
 SELECT pg_catalog.pg_extension_config_dump('longtail.model_model_id_seq', '');

@@ -183,6 +183,14 @@ SELECT longtail.predict('leads', l) > 0.5 AS predicted, won FROM rights.leads l 
 RESET ROLE;
 SELECT extowner::pg_catalog.regrole FROM pg_catalog.pg_extension WHERE extname = 'longtail';
 DROP EXTENSION longtail;
+SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = 'longtail';
+
+-- Not into a schema that somebody made for it: its owner could do with the extension's objects as he likes.
+SET ROLE rights_user;
+CREATE SCHEMA longtail;
+RESET ROLE;
+CREATE EXTENSION longtail;
+DROP SCHEMA longtail;
 CREATE EXTENSION longtail; -- for the tests that follow in this database
 DROP SCHEMA rights CASCADE;
 DO $$ BEGIN EXECUTE pg_catalog.format('REVOKE CREATE ON DATABASE %I FROM rights_user', pg_catalog.current_database()); END $$;
