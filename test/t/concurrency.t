@@ -4,20 +4,12 @@
 use strict;
 use warnings;
 use Test::More;
+use lib "$ENV{LONGTAIL_TOP}/test/t";
+use common;
 use IPC::Open2;
 use Time::HiRes qw(time);
 
 my $seconds = 10;
-
-sub sql
-{
-    my ($query) = @_;
-    open my $in, '-|', qw(psql -XAtq -v ON_ERROR_STOP=1 -c), $query or die "psql: $!\n";
-    local $/;
-    my $out = <$in> // '';
-    close $in or die "query failed: $query\n";
-    return $out =~ s/\n\z//r;
-}
 
 sql(<<'SQL');
 SET client_min_messages = error;

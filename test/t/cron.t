@@ -5,17 +5,9 @@
 use strict;
 use warnings;
 use Test::More;
+use lib "$ENV{LONGTAIL_TOP}/test/t";
+use common;
 use Time::HiRes qw(sleep time);
-
-sub sql
-{
-    my ($query) = @_;
-    open my $in, '-|', qw(psql -XAtq -v ON_ERROR_STOP=1 -c), $query or die "psql: $!\n";
-    local $/;
-    my $out = <$in> // '';
-    close $in or die "query failed: $query\n";
-    return $out =~ s/\n\z//r;
-}
 
 plan skip_all => 'pg_cron is not installed' unless sql("SELECT count(*) FROM pg_extension WHERE extname = 'pg_cron'");
 

@@ -4,23 +4,16 @@
 use strict;
 use warnings;
 use Test::More;
+use lib "$ENV{LONGTAIL_TOP}/test/t";
+use common;
 
 my ($from, @to) = qw(dump_from dump_plain dump_archive);
-
-sub sql
-{
-    my ($where, $query) = @_;
-    open my $in, '-|', qw(psql -XAtq -v ON_ERROR_STOP=1 -d), $where, '-c', $query or die "psql: $!\n";
-    local $/;
-    my $out = <$in> // '';
-    close $in or die "query failed: $query\n";
-    return $out =~ s/\n\z//r;
-}
+sub at { my ($where, $query) = @_; return sql($query, '-d', $where) }
 
 system("dropdb --if-exists $_ 2> /dev/null") for $from, @to;
 system('createdb', $_) == 0 or die "createdb failed\n" for $from, @to;
-sql('postgres', 'CREATE ROLE dump_reader');
-sql($from, <<'SQL');
+at('postgres', 'CREATE ROLE dump_reader');
+at($from, <<'SQL');
 SET client_min_messages = error;
 CREATE EXTENSION longtail;
 CREATE SCHEMA "the shop";
@@ -60,19 +53,19 @@ my @questions = (
     "SELECT * FROM longtail.recommend('searched', 3)",
     "SET ROLE dump_reader; SELECT model FROM longtail.models ORDER BY 1",
 );
-my @answers = map { sql($from, $_) } @questions;
+my @answers = map { at($from, $_) } @questions;
 
 is(system("pg_dump $from > plain.sql && psql -Xq -v ON_ERROR_STOP=1 -d $to[0] -f plain.sql > plain.out"), 0, 'dumped and restored as text');
 is(system("pg_dump -Fc -f archive $from && pg_restore -e -j 2 -d $to[1] archive"), 0, 'dumped and restored as an archive');
 for my $to (@to) {
-    is(sql($to, $questions[$_]), $answers[$_], "$to: $questions[$_]") for 0 .. $#questions;
-    is(sql($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('lists')"), '2|t', "$to: it trains on");
-    is(sql($to, "SET client_min_messages = error; SELECT version FROM longtail.train('new', '\"the shop\".\"Users\"', 'mlp', label_column => 'u')"), 1, "$to: new models get new numbers");
-    is(sql($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('searched')"), '2|t', "$to: a search goes on");
-    sql($to, "SELECT longtail.drop_model('network'), longtail.drop_model('searched')");
-    is(sql($to, "SELECT count(*) FROM longtail.training_trial"), 0, "$to: trials go with their model");
-    is(sql($to, "SELECT count(*) FROM longtail.model_data WHERE NOT EXISTS (SELECT FROM longtail.model m WHERE m.model_id = model_data.model_id)"), 0, "$to: what is dropped is dropped whole");
+    is(at($to, $questions[$_]), $answers[$_], "$to: $questions[$_]") for 0 .. $#questions;
+    is(at($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('lists')"), '2|t', "$to: it trains on");
+    is(at($to, "SET client_min_messages = error; SELECT version FROM longtail.train('new', '\"the shop\".\"Users\"', 'mlp', label_column => 'u')"), 1, "$to: new models get new numbers");
+    is(at($to, "SET client_min_messages = error; SELECT version, promoted FROM longtail.retrain('searched')"), '2|t', "$to: a search goes on");
+    at($to, "SELECT longtail.drop_model('network'), longtail.drop_model('searched')");
+    is(at($to, "SELECT count(*) FROM longtail.training_trial"), 0, "$to: trials go with their model");
+    is(at($to, "SELECT count(*) FROM longtail.model_data WHERE NOT EXISTS (SELECT FROM longtail.model m WHERE m.model_id = model_data.model_id)"), 0, "$to: what is dropped is dropped whole");
 }
 system('dropdb', $_) for $from, @to;
-sql('postgres', 'DROP ROLE dump_reader');
+at('postgres', 'DROP ROLE dump_reader');
 done_testing;

@@ -4,24 +4,10 @@
 use strict;
 use warnings;
 use Test::More;
+use lib "$ENV{LONGTAIL_TOP}/test/t";
+use common;
 use IPC::Open2;
 use Time::HiRes qw(sleep time);
-
-sub sql
-{
-    my ($query) = @_;
-    open my $in, '-|', qw(psql -XAtq -v ON_ERROR_STOP=1 -c), $query or die "psql: $!\n";
-    local $/;
-    my $out = <$in> // '';
-    close $in or die "query failed: $query\n";
-    return $out =~ s/\n\z//r;
-}
-
-sub wait_for_server
-{
-    for (1 .. 100) { return 1 if system('pg_isready -q && psql -XAtq -c "SELECT 1" > /dev/null 2>&1') == 0; sleep 0.3 }
-    return 0;
-}
 
 # A training that would last for hours, under way; the pids of its client and its backend.
 sub begin_training
@@ -74,7 +60,7 @@ ok(wait_for_server(), 'the server recovers');
 is_as_before('killed');
 
 ($client) = begin_training();
-is(system("$ENV{LONGTAIL_TOP}/test/server restart $ENV{LONGTAIL_SERVER} immediate > /dev/null 2>&1"), 0, 'an immediate restart');
+is(restart('immediate'), 0, 'an immediate restart');
 waitpid $client, 0;
 ok(wait_for_server(), 'the server is back');
 is_as_before('restarted');
@@ -82,7 +68,7 @@ is_as_before('restarted');
 # A shutdown does not wait for the training.
 ($client) = begin_training();
 my $started = time;
-is(system("$ENV{LONGTAIL_TOP}/test/server restart $ENV{LONGTAIL_SERVER} fast > /dev/null 2>&1"), 0, 'a fast restart');
+is(restart('fast'), 0, 'a fast restart');
 cmp_ok(time - $started, '<', 10, 'does not wait for a training');
 waitpid $client, 0;
 ok(wait_for_server(), 'the server is back again');

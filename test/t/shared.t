@@ -5,45 +5,14 @@
 use strict;
 use warnings;
 use Test::More;
+use lib "$ENV{LONGTAIL_TOP}/test/t";
+use common;
 use File::Basename qw(basename);
-use IPC::Open2;
 use List::Util qw(sum);
 use Time::HiRes qw(sleep time);
 
 my $data = $ENV{PGDATA};
 my $as   = $ENV{LONGTAIL_AS};    # how to run a command as the server's user
-
-sub sql
-{
-    my ($query, @options) = @_;
-    open my $in, '-|', 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', @options, '-c', $query or die "psql: $!\n";
-    local $/;
-    my $out = <$in> // '';
-    close $in or die "query failed: $query\n";
-    return $out =~ s/\n\z//r;
-}
-
-# A connection that stays.
-sub session
-{
-    my %s;
-    $s{psql} = open2($s{out}, $s{in}, 'sh', '-c', 'exec psql -XAtq 2>&1');
-    $s{pid}  = ask(\%s, 'SELECT pg_backend_pid()');
-    return \%s;
-}
-
-sub request { print { $_[0]{in} } "$_[1];\n\\echo --done--\n"; $_[0]{in}->flush }
-
-sub ask
-{
-    my ($s, $query) = @_;
-    my $answer = '';
-    request($s, $query);
-    while (defined(my $line = readline $s->{out})) { return $answer =~ s/\n\z//r if $line eq "--done--\n"; $answer .= $line }
-    return $answer;
-}
-
-sub leave { my ($s) = @_; close $s->{in}; waitpid $s->{psql}, 0 }
 
 # The files there are, without the part of the name that is a hash; with it where asked.
 sub paths { my ($of) = @_; return sort glob(($of // $data) . '/base/pgsql_tmp/pgsql_tmp_longtail.*') }
@@ -66,14 +35,6 @@ sub pss
     }
     return $total;
 }
-
-sub wait_for_server
-{
-    for (1 .. 100) { return 1 if system('pg_isready -q && psql -XAtq -c "SELECT 1" > /dev/null 2>&1') == 0; sleep 0.3 }
-    return 0;
-}
-
-sub restart { system("$ENV{LONGTAIL_TOP}/test/server restart $ENV{LONGTAIL_SERVER} $_[0] > /dev/null 2>&1") }
 
 my $list = q{SELECT md5(string_agg(r::text, ' ')) FROM generate_series(1, 60, 7) u, longtail.recommend('%s', u) r};
 sub lists { my ($model) = @_; return sprintf $list, $model }
