@@ -5,7 +5,7 @@
 # `make -f /path/to/longtail/Makefile`, from any other directory, which then receives everything that is built.
 
 EXTENSION = longtail
-EXTVERSION = 0.1.0
+EXTVERSION = 0.2.0
 MODULE_big = longtail
 PG_CONFIG ?= pg_config
 WERROR ?= -Werror
@@ -154,6 +154,8 @@ test:
 	@$(top)/test/run test
 check-core:
 	@$(top)/test/run core
+torture:
+	@$(top)/test/run torture
 demo:
 	@$(top)/test/run demo
 bench:
@@ -167,8 +169,9 @@ help:
 	@echo 'make installcheck  run the regression tests against that server, running'
 	@echo 'make demo          the main job on real data, on a private server, all set-up included'
 	@echo 'make test          all tests, on a private server, all set-up included (ONLY=pgtap/auc: some of them)'
+	@echo 'make torture       the long forms of the tests that have one: hours of kills, load and hostile input'
 	@echo 'make check-core    the core tests alone, under the address and undefined-behaviour sanitizers'
 	@echo 'make bench         the long benchmarks'
 	@echo 'make format        clang-format over src and test'
 	@echo 'make clean         remove what was built'
-.PHONY: test check-core demo bench format help
+.PHONY: test torture check-core demo bench format help
