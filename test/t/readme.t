@@ -1,7 +1,7 @@
 #!/usr/bin/perl
 # readme.t: the documentation is true.  Its SQL runs, and it names everything there is.
 #
-# README.md, doc/recipes.md and doc/reference.md: every ```sql block is run by psql, in order, in a database of its own that has the
+# README.md and the pages of doc/ named below: every ```sql block is run by psql, in order, in a database of its own that has the
 # tour's data; each block is a test.  A comment in the line before a block says what is special about it:
 #     <!-- test: fails with: TEXT -->   it must fail, with TEXT in the message
 #     <!-- test: needs pg_cron -->      run in pg_cron's database, in a transaction that is rolled back
@@ -53,9 +53,9 @@ sub squeeze { return $_[0] =~ s/\s+/ /gr =~ s/^ | $//gr }
 
 # ---- the blocks ----
 
-my %page = map { $_ => slurp("$top/$_") } qw(README.md doc/recipes.md doc/reference.md src/README.md);
+my %page = map { $_ => slurp("$top/$_") } qw(README.md doc/recipes.md doc/reference.md doc/privacy.md src/README.md);
 my @blocks;
-for my $name (qw(README.md doc/recipes.md doc/reference.md)) {
+for my $name (qw(README.md doc/recipes.md doc/reference.md doc/privacy.md)) {
     my ($block, $special, $number) = (undef, '', 0);
     for my $line (split /^/, $page{$name}) {
         $number++;
