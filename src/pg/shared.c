@@ -151,17 +151,20 @@ static void unmap(void *arg)
     munmap(m->bytes, m->n);
 }
 
-/* A file whole, for as long as `memory` lives; false: it is not there or cannot be had. */
+/*
+ * A file whole, for as long as `memory` lives; false: it is not there or cannot be had.  Whatever else may have the
+ * name, a pipe say, must not be waited for.
+ */
 static bool map_file(const char *path, MemoryContext memory, mapping **out)
 {
     mapping *m = MemoryContextAllocZero(memory, sizeof *m);
-    int file = OpenTransientFile(path, O_RDONLY | PG_BINARY);
+    int file = OpenTransientFile(path, O_RDONLY | O_NONBLOCK | PG_BINARY);
     struct stat found;
 
     if (file < 0)
         return false;
     m->bytes = MAP_FAILED;
-    if (fstat(file, &found) == 0 && found.st_size >= (off_t)sizeof(head)) {
+    if (fstat(file, &found) == 0 && S_ISREG(found.st_mode) && found.st_size >= (off_t)sizeof(head)) {
         m->n = (size_t)found.st_size;
         m->bytes = mmap(NULL, m->n, PROT_READ, MAP_SHARED, file, 0);
     }
@@ -224,14 +227,17 @@ static bool put(void *context, const void *bytes, size_t n)
 /* errno is what was wrong when false, or 0 where there was not enough memory. */
 static bool write_file(ltpg_model *model, const char *path)
 {
+    const int flags = O_WRONLY | O_CREAT | O_EXCL | PG_BINARY;
     head h = head_of(&model->version);
-    output out = {.file = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY)};
+    output out;
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
     lt_image image;
     bool good;
 
+    unlink(path); /* of a process that had the same number */
+    out = (output){.file = OpenTransientFile(path, flags)};
     if (out.file < 0 && errno == ENOENT && (MakePGDirectory(DIRECTORY) == 0 || errno == EEXIST))
-        out.file = OpenTransientFile(path, O_WRONLY | O_CREAT | O_TRUNC | PG_BINARY);
+        out.file = OpenTransientFile(path, flags);
     if (out.file < 0)
         return false;
     good = put(&out, &h, sizeof h);

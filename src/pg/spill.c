@@ -104,11 +104,23 @@ static void *spill_map(void *context, void *file, size_t bytes)
     while ((size_t)f->size < bytes)
         spill_append(context, file, zeros, Min(bytes - f->size, BLOCK));
     FileSize(f->file); /* opens it again, had it made room for others */
-    if (!AcquireExternalFD() || (f->descriptor = dup(FileGetRawDesc(f->file))) < 0)
+    if (!AcquireExternalFD())
         ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("too many files are open: %m")));
+    f->descriptor = dup(FileGetRawDesc(f->file));
+    if (f->descriptor < 0) {
+        ReleaseExternalFD();
+        ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_RESOURCES), errmsg("too many files are open: %m")));
+    }
     map = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, f->descriptor, 0);
-    if (map == MAP_FAILED)
-        ereport(ERROR, (errcode_for_file_access(), errmsg("could not map a temporary file of rows: %m")));
+    if (map == MAP_FAILED) {
+        int reason = errno;
+
+        close(f->descriptor);
+        ReleaseExternalFD();
+        errno = reason;
+        ereport(ERROR, (reason == ENOMEM ? errcode(ERRCODE_OUT_OF_MEMORY) : errcode_for_file_access(),
+                        errmsg("could not map a temporary file of rows: %m")));
+    }
     f->map = map;
     f->mapped = bytes;
     return map;

@@ -9,6 +9,7 @@ use lib "$ENV{LONGTAIL_TOP}/test/t";
 use common;
 use File::Basename qw(basename);
 use List::Util qw(sum);
+use POSIX qw(mkfifo);
 use Time::HiRes qw(sleep time);
 
 my $data = $ENV{PGDATA};
@@ -143,6 +144,16 @@ for my $damage (['its head', 20], ['its length', undef], ['its end', -9], ['its 
     is(sql(lists('als')), $first, "a file is not used when $what is damaged");
     is(files(), "$als.1", 'but made again');
     is(-s $path, $size, 'as it was');
+}
+
+# What has the file's name but is none.
+for my $made (['a pipe', sub { mkfifo($_[0], 0600) && chmod 0666, $_[0] }, 1], ['a directory', sub { mkdir $_[0] }, 0]) {
+    my ($what, $make, $replaced) = @$made;
+    unlink $path;
+    $make->($path) or die "$path: $!\n";
+    is(sql("SET statement_timeout = '5s'; " . lists('als')), $first, "$what in a file's place is not waited for");
+    is(-f $path ? 1 : 0, $replaced, $replaced ? 'but replaced' : 'and the model served without');
+    rmdir $path;
 }
 
 # What others left behind: a writer that is gone, one that is not, a version no longer served, a database that is gone.
