@@ -189,7 +189,9 @@ SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = 'longtail';
 SET ROLE rights_user;
 CREATE SCHEMA longtail;
 RESET ROLE;
+\set VERBOSITY terse
 CREATE EXTENSION longtail;
+\set VERBOSITY default
 DROP SCHEMA longtail;
 CREATE EXTENSION longtail; -- for the tests that follow in this database
 DROP SCHEMA rights CASCADE;
