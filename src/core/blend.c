@@ -67,6 +67,9 @@ static lt_status take_parts(lt_env *env, const lt_dataset *data, const lt_option
 
         if (!lt_bundle_is_recommender(base))
             return lt_fail(env, LT_INVALID, "model \"%s\" has no users and items", names->names[m->n_parts]);
+        if (lt_bundle_depth(base) >= LT_BUNDLE_DEPTH)
+            return lt_fail(env, LT_INVALID, "model \"%s\" is a blend of blends %d deep already",
+                           names->names[m->n_parts], LT_BUNDLE_DEPTH);
         m->part[m->n_parts] = *base;
         LT_TRY(map_ids(env, m, item_map[m->n_parts], data->item_ids, &base->items, &items));
         LT_TRY(map_ids(env, m, user_map[m->n_parts], data->user_ids, &base->users, &users));

@@ -321,6 +321,18 @@ static bool table_fits(const lt_table *t, const lt_encoder *e, int32_t n)
     return t->dense == e->dense && t->sparse == e->sparse && (t->n == n || e->dense + e->sparse == 0);
 }
 
+/* Ids of integers and uuids are read as so many bytes wherever they go. */
+static void check_ids(lt_reader *r, const lt_dictionary *d, lt_id_kind kind)
+{
+    int64_t want = kind == LT_ID_INTEGER ? 8 : 16, length;
+
+    for (int32_t i = 0; r->status == LT_OK && kind != LT_ID_TEXT && i < d->n; i++) {
+        lt_dictionary_key(d, i, &length);
+        if (length != want)
+            lt_reader_corrupt(r, "an id is not of its kind's length");
+    }
+}
+
 /* The parts that only a recommender has. */
 static lt_status read_sides(lt_reader *r, lt_bundle *b)
 {
@@ -345,6 +357,8 @@ static lt_status read_sides(lt_reader *r, lt_bundle *b)
         n_counts != b->items.n || (n_hidden != 0 && n_hidden != b->items.n) ||
         (n_trends != 0 && n_trends != b->items.n))
         lt_reader_corrupt(r, "users, items and their features do not fit together");
+    check_ids(r, &b->users, b->user_id);
+    check_ids(r, &b->items, b->item_id);
     for (int64_t i = 0; r->status == LT_OK && i < n_counts; i++)
         if (!(b->item_count[i] >= 0) || isinf(b->item_count[i]))
             lt_reader_corrupt(r, "an item's count is out of range");
@@ -355,6 +369,18 @@ static lt_status read_sides(lt_reader *r, lt_bundle *b)
         if (!(b->trend[i] >= LEAST_TREND && b->trend[i] <= MOST_TREND))
             lt_reader_corrupt(r, "an item's trend is out of range");
     return r->status;
+}
+
+int lt_bundle_depth(const lt_bundle *b)
+{
+    int most = 0;
+
+    for (int i = 0; i < b->model.n_parts; i++) {
+        int depth = 1 + lt_bundle_depth(&b->model.part[i]);
+
+        most = depth > most ? depth : most;
+    }
+    return most;
 }
 
 lt_status lt_bundle_read(lt_reader *r, lt_bundle *b)

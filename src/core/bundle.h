@@ -66,6 +66,10 @@ lt_status lt_bundle_take_trend(lt_env *env, lt_bundle *b, const lt_pairs *seen, 
  */
 lt_status lt_bundle_grow(lt_env *env, lt_bundle *b);
 
+/* How deep models stand within models at most, which bounds the stack: a blend of two has depth 1. */
+#define LT_BUNDLE_DEPTH 8
+int lt_bundle_depth(const lt_bundle *b);
+
 void lt_bundle_write(lt_writer *w, const lt_bundle *b);
 /* LT_CORRUPT, naming the part, when anything does not fit anything else. */
 lt_status lt_bundle_read(lt_reader *r, lt_bundle *b);

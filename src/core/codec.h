@@ -21,6 +21,7 @@ typedef struct lt_reader {
     const uint8_t *bytes;
     size_t n, at;
     lt_status status; /* sticky */
+    int depth;        /* of what is being read within another of its kind; see bundle.h */
 } lt_reader;
 
 void lt_writer_init(lt_env *env, lt_writer *w);

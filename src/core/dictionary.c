@@ -15,6 +15,7 @@
 #define FIRST_SLOTS 16
 #define MAX_SLOTS (UINT32_C(1) << 31)
 #define POLL_EVERY 65536 /* keys: about a millisecond of work */
+#define POLL_CHECKED 64  /* keys of unknown making, each of which may have to be compared with all others */
 
 static uint32_t hash_key(const void *key, int64_t length)
 {
@@ -66,6 +67,7 @@ static uint32_t find_slot(const lt_dictionary *d, uint32_t hash, const void *key
 static lt_status rebuild_slots(lt_env *env, lt_dictionary *d, uint32_t slots)
 {
     int32_t *slot;
+    int64_t passed = 0;
 
     LT_TRY(lt_alloc(env, &slot, slots, sizeof *slot, "a dictionary"));
     memset(slot, 0xFF, slots * sizeof *slot);
@@ -77,8 +79,11 @@ static lt_status rebuild_slots(lt_env *env, lt_dictionary *d, uint32_t slots)
 
         if (i % POLL_EVERY == POLL_EVERY - 1)
             LT_TRY(lt_poll(env));
-        while (slot[at] >= 0)
+        while (slot[at] >= 0) {
             at = (at + 1) & (slots - 1);
+            if (++passed % POLL_EVERY == 0) /* keys may have been chosen for their hashes */
+                LT_TRY(lt_poll(env));
+        }
         slot[at] = i;
     }
     return LT_OK;
@@ -363,7 +368,7 @@ static void check_repeats(lt_reader *r, const lt_dictionary *d)
         int64_t length;
         const char *key = lt_dictionary_key(d, i, &length);
 
-        if (i % POLL_EVERY == POLL_EVERY - 1)
+        if (i % POLL_CHECKED == POLL_CHECKED - 1)
             r->status = lt_poll(r->env);
         if (d->slot[find_slot(d, d->hash[i], key, length)] != i)
             lt_reader_corrupt(r, "a dictionary's key is there twice");

@@ -148,10 +148,16 @@ static lt_status read_parts(lt_reader *r, lt_model *m)
     if (parts < 0 || parts > MAX_PARTS)
         lt_reader_corrupt(r, "its number of parts is out of range");
     LT_TRY(r->status);
+    if (parts > 0 && r->depth == LT_BUNDLE_DEPTH) {
+        lt_reader_corrupt(r, "models stand too deep within models");
+        return r->status;
+    }
     r->status = lt_alloc(r->env, &m->part, (size_t)parts, sizeof *m->part, "the model");
     LT_TRY(r->status);
+    r->depth++;
     for (; m->n_parts < parts; m->n_parts++)
         LT_TRY(lt_bundle_read(r, &m->part[m->n_parts]));
+    r->depth--;
     return LT_OK;
 }
 

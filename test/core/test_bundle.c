@@ -288,7 +288,7 @@ static void test_fit(void)
     const lt_bundle bare = bundle_of(env, &lt_logistic, PAIRS | LABEL, 8, 8, NULL);
     double count[8];
     lt_cross nothing = {0};
-    lt_bundle b;
+    lt_bundle b, *nested = calloc(1000, sizeof *nested);
 
 #define DAMAGED(from, what, ...)                                                                                       \
     do {                                                                                                               \
@@ -302,6 +302,7 @@ static void test_fit(void)
     DAMAGED(whole, "users of another model", b.users = (lt_dictionary){.start = bare.users.start});
     DAMAGED(whole, "the weights of another design", b.model.design.users++);
     DAMAGED(whole, "a user's id of no kind", b.user_id = LT_ID_UUID + 1);
+    DAMAGED(whole, "ids that are no uuids", b.item_id = LT_ID_UUID);
     DAMAGED(whole, "an exponent below 0", b.popularity_exponent = -1);
     DAMAGED(whole, "an exponent that is none", b.popularity_exponent = NAN);
     DAMAGED(whole, "a strength that is none", b.rerank_strength = NAN);
@@ -313,7 +314,15 @@ static void test_fit(void)
     DAMAGED(whole, "an item's count below 0", b.item_count = count);
     count[3] = INFINITY;
     DAMAGED(whole, "a count without end", b.item_count = count);
+    for (int depth = 0; depth < 1000; depth++) {
+        nested[depth] = bare;
+        nested[depth].model.n_parts = depth > 0;
+        nested[depth].model.part = nested + (depth > 0 ? depth - 1 : 0);
+    }
+    DAMAGED(nested[999], "a model within a model within a model", );
+    ok(strstr(env->error.message, "too deep") != NULL, "before the stack is at its end");
     DAMAGED(bare, "a cross of sides without columns", b.model.design.n_crosses = 1; b.model.design.cross = &nothing);
+    free(nested);
     test_env_drop(env);
 }
 
