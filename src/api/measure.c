@@ -229,7 +229,7 @@ static double *sums(FunctionCallInfo fcinfo, int at)
     ArrayType *state = PG_GETARG_ARRAYTYPE_P(at);
 
     if (ARR_NDIM(state) != 1 || ARR_DIMS(state)[0] != 2 || ARR_HASNULL(state) || ARR_ELEMTYPE(state) != FLOAT8OID)
-        elog(ERROR, "expected an array of two float8 values");
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the state of log_loss is an array of two numbers")));
     return (double *)ARR_DATA_PTR(state);
 }
 

@@ -17,7 +17,7 @@ MemoryContext ltpg_aggregate_context(FunctionCallInfo fcinfo)
     MemoryContext context;
 
     if (!AggCheckCallContext(fcinfo, &context))
-        elog(ERROR, "aggregate function called in non-aggregate context");
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a part of an aggregate cannot be called by itself")));
     return context;
 }
 
