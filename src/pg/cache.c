@@ -18,6 +18,7 @@
 #include "access/xact.h"
 #include "ids.h"
 #include "miscadmin.h"
+#include "relation.h"
 #include "shared.h"
 #include "storage/lock.h"
 #include "storage/proc.h"
@@ -233,6 +234,18 @@ static bool still_current(const opened *o, const char *name)
            strcmp(o->name, name) == 0;
 }
 
+/* A relation that was dropped since the model was opened may be there again. */
+static void find_relations_again(ltpg_model *model)
+{
+    ltpg_definition *d = (ltpg_definition *)model->definition, *now;
+
+    if (ltpg_relation_there(d->source) && (!OidIsValid(d->user_features) || ltpg_relation_there(d->user_features)))
+        return;
+    now = ltpg_catalog_definition(model->version.model_id, model->version.version);
+    d->source = now->source;
+    d->user_features = now->user_features;
+}
+
 ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
 {
     FmgrInfo *flinfo = fcinfo->flinfo;
@@ -251,6 +264,7 @@ ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name)
     unpin(o);
     ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_USE, false, &found);
     o->model = get(&found);
+    find_relations_again(o->model);
     o->model->pins++;
     o->name = MemoryContextStrdup(flinfo->fn_mcxt, name);
     o->role = GetUserId();

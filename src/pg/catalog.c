@@ -14,6 +14,7 @@
 #include "codec.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "relation.h"
 #include "shared.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -31,12 +32,16 @@ static const char *name_field(MemoryContext context, int column)
     return is_null ? NULL : MemoryContextStrdup(context, NameStr(*DatumGetName(value)));
 }
 
+/* What 0.1.0 made is of type regclass until the extension is updated. */
 static Oid relation_field(int column)
 {
     bool is_null;
     Datum value = ltpg_field(0, column, &is_null);
 
-    return is_null ? InvalidOid : DatumGetObjectId(value);
+    if (is_null)
+        return InvalidOid;
+    return SPI_gettypeid(SPI_tuptable->tupdesc, column) == REGCLASSOID ? DatumGetObjectId(value)
+                                                                       : ltpg_relation_find(value);
 }
 
 ltpg_definition *ltpg_catalog_definition(int model_id, int version)

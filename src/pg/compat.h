@@ -17,4 +17,11 @@
 #define LTPG_LOCAL_TRANSACTION (MyProc->lxid)
 #endif
 
+/* A qualified name's parts. Needs utils/regproc.h. */
+#if PG_VERSION_NUM >= 160000
+#define LTPG_NAME_PARTS(name) stringToQualifiedNameList(name, NULL)
+#else
+#define LTPG_NAME_PARTS(name) stringToQualifiedNameList(name)
+#endif
+
 #endif

@@ -79,7 +79,6 @@ char *ltpg_relation_name(Oid relation, const char *role)
 
     if (name == NULL)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the %s does not exist any more", role),
-                        errdetail("Its relation had OID %u.", relation),
                         errhint("Name an existing one by calling longtail.train again.")));
     return quote_qualified_identifier(get_namespace_name(get_rel_namespace(relation)), name);
 }
