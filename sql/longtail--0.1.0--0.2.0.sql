@@ -35,30 +35,56 @@ COMMENT ON CAST (regclass AS longtail.relation) IS 'A relation as the catalog re
 CREATE CAST (longtail.relation AS regclass) WITH FUNCTION longtail.regclass(longtail.relation);
 COMMENT ON CAST (longtail.relation AS regclass) IS 'The relation that is meant now.';
 
+-- ---- roles ----
+
+-- Roles as the catalog keeps them: by OID, so that a role renamed is the same and one dropped and made again is not;
+-- as text by name, so that dumps can be restored on a server with other roles.
+
+CREATE TYPE longtail.role;
+CREATE FUNCTION longtail.role_in(cstring) RETURNS longtail.role
+AS 'MODULE_PATHNAME', 'longtail_role_in' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.role_in(cstring) IS 'Part of the type longtail.role.';
+CREATE FUNCTION longtail.role_out(longtail.role) RETURNS cstring
+AS 'MODULE_PATHNAME', 'longtail_role_out' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.role_out(longtail.role) IS 'Part of the type longtail.role.';
+CREATE FUNCTION longtail.role_recv(internal) RETURNS longtail.role
+AS 'MODULE_PATHNAME', 'longtail_role_recv' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.role_recv(internal) IS 'Part of the type longtail.role.';
+CREATE FUNCTION longtail.role_send(longtail.role) RETURNS bytea
+AS 'MODULE_PATHNAME', 'longtail_role_send' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.role_send(longtail.role) IS 'Part of the type longtail.role.';
+CREATE TYPE longtail.role (
+    INPUT = longtail.role_in, OUTPUT = longtail.role_out, RECEIVE = longtail.role_recv, SEND = longtail.role_send,
+    INTERNALLENGTH = 68, ALIGNMENT = int4, STORAGE = plain
+);
+COMMENT ON TYPE longtail.role IS
+'A role in the catalog tables, or public: the same role when it is renamed, never another of the same name. As text, the name it has now.';
+
+CREATE FUNCTION longtail.may_use(model_id integer, owner longtail.role) RETURNS boolean
+AS 'MODULE_PATHNAME', 'longtail_may_use' LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION longtail.may_use(integer, longtail.role) IS
+'Whether the current role may use a model: part of the views.';
+
 -- The views stay, for others' may stand on them; for a moment they look at none of the columns that change.
 CREATE OR REPLACE VIEW longtail.models WITH (security_barrier) AS
-SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version,
+SELECT m.name AS model, NULL::name COLLATE "C" AS owner, m.algorithm, m.active_version AS version,
        NULL::regclass AS source, m.user_column, m.item_column, m.label_column,
        m.weight_column, m.time_column, NULL::regclass AS user_features,
-       NULL::regclass AS item_features, m.options,
-       (SELECT count(*) FROM longtail.model_version v WHERE v.model_id = m.model_id) AS versions,
-       (SELECT sum(octet_length(d.bytes)) FROM longtail.model_data d
-        WHERE d.model_id = m.model_id AND d.version = m.active_version)::bigint AS bytes,
-       m.created
+       NULL::regclass AS item_features, m.options, NULL::bigint AS versions, NULL::bigint AS bytes, m.created
 FROM longtail.model m
-WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
-              WHERE pg_catalog.pg_has_role(r.oid, 'USAGE')
-                AND (r.rolname = m.owner
-                     OR r.rolname IN (SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)))
-   OR EXISTS (SELECT FROM longtail.model_grant g WHERE g.model_id = m.model_id AND g.grantee = 'public');
+WHERE false;
 
-ALTER TABLE longtail.model ALTER COLUMN source TYPE longtail.relation,
+ALTER TABLE longtail.model ALTER COLUMN owner TYPE longtail.role USING owner::text::longtail.role,
+    ALTER COLUMN source TYPE longtail.relation,
     ALTER COLUMN user_features TYPE longtail.relation, ALTER COLUMN item_features TYPE longtail.relation;
 ALTER TABLE longtail.model_version ALTER COLUMN source TYPE longtail.relation,
     ALTER COLUMN user_features TYPE longtail.relation, ALTER COLUMN item_features TYPE longtail.relation;
+ALTER TABLE longtail.model_grant DROP CONSTRAINT model_grant_pkey;
+ALTER TABLE longtail.model_grant ALTER COLUMN grantee TYPE longtail.role USING grantee::text::longtail.role;
+CREATE INDEX model_grant_model_id ON longtail.model_grant (model_id);
 
 CREATE OR REPLACE VIEW longtail.models WITH (security_barrier) AS
-SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version,
+SELECT m.name AS model, m.owner::text::name COLLATE "C" AS owner, m.algorithm, m.active_version AS version,
        m.source::regclass AS source, m.user_column, m.item_column, m.label_column,
        m.weight_column, m.time_column, m.user_features::regclass AS user_features,
        m.item_features::regclass AS item_features, m.options,
@@ -67,8 +93,10 @@ SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version,
         WHERE d.model_id = m.model_id AND d.version = m.active_version)::bigint AS bytes,
        m.created
 FROM longtail.model m
-WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
-              WHERE pg_catalog.pg_has_role(r.oid, 'USAGE')
-                AND (r.rolname = m.owner
-                     OR r.rolname IN (SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)))
-   OR EXISTS (SELECT FROM longtail.model_grant g WHERE g.model_id = m.model_id AND g.grantee = 'public');
+WHERE longtail.may_use(m.model_id, m.owner);
+
+CREATE FUNCTION longtail.set_owner(model text, role name)
+RETURNS void
+AS 'MODULE_PATHNAME', 'longtail_set_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.set_owner(text, name) IS
+'Gives the model to another role, as ALTER ... OWNER TO does: its owner may, to a role whose member he is. A model whose owner was dropped belongs to the owner of the database.';

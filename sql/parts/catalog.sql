@@ -4,7 +4,7 @@
 CREATE TABLE longtail.model (
     model_id integer GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     name text NOT NULL UNIQUE CHECK (name <> ''),
-    owner name NOT NULL,
+    owner longtail.role NOT NULL,
     algorithm text NOT NULL,
     source longtail.relation NOT NULL,
     user_column name,
@@ -98,9 +98,9 @@ COMMENT ON TABLE longtail.training_trial IS
 
 CREATE TABLE longtail.model_grant (
     model_id integer NOT NULL,
-    grantee name NOT NULL,
-    PRIMARY KEY (model_id, grantee)
+    grantee longtail.role NOT NULL
 );
+CREATE INDEX model_grant_model_id ON longtail.model_grant (model_id);
 COMMENT ON TABLE longtail.model_grant IS
 'Roles that may use a model they do not own. Written by longtail.grant_model and longtail.revoke_model.';
 
@@ -117,7 +117,7 @@ SELECT pg_catalog.pg_extension_config_dump('longtail.model_grant', '');
 
 -- What the current role may use: its own models, those of roles it is a member of, those granted to it.
 CREATE VIEW longtail.models WITH (security_barrier) AS
-SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version,
+SELECT m.name AS model, m.owner::text::name COLLATE "C" AS owner, m.algorithm, m.active_version AS version,
        m.source::regclass AS source, m.user_column, m.item_column, m.label_column,
        m.weight_column, m.time_column, m.user_features::regclass AS user_features,
        m.item_features::regclass AS item_features, m.options,
@@ -126,11 +126,7 @@ SELECT m.name AS model, m.owner, m.algorithm, m.active_version AS version,
         WHERE d.model_id = m.model_id AND d.version = m.active_version)::bigint AS bytes,
        m.created
 FROM longtail.model m
-WHERE EXISTS (SELECT FROM pg_catalog.pg_roles r
-              WHERE pg_catalog.pg_has_role(r.oid, 'USAGE')
-                AND (r.rolname = m.owner
-                     OR r.rolname IN (SELECT g.grantee FROM longtail.model_grant g WHERE g.model_id = m.model_id)))
-   OR EXISTS (SELECT FROM longtail.model_grant g WHERE g.model_id = m.model_id AND g.grantee = 'public');
+WHERE longtail.may_use(m.model_id, m.owner);
 COMMENT ON VIEW longtail.models IS
 'The models the current role may use: definition, active version, number of versions, stored bytes of the active one.';
 GRANT SELECT ON longtail.models TO PUBLIC;

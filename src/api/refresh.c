@@ -76,7 +76,7 @@ Datum longtail_refresh(PG_FUNCTION_ARGS)
         INSTR_TIME_SET_CURRENT(end);
         INSTR_TIME_SUBTRACT(end, start);
         version = ltpg_catalog_store_refreshed(
-            &model->version, model->bundle.users.n, model->bundle.items.n, design->dense + design->sparse,
+            name, &model->version, model->bundle.users.n, model->bundle.items.n, design->dense + design->sparse,
             psprintf("promoted: version %d with " INT64_FORMAT " new user(s) and " INT64_FORMAT " new item(s)",
                      owned.version, users, items),
             INSTR_TIME_GET_DOUBLE(end), parts, 2);

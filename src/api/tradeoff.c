@@ -260,7 +260,8 @@ static void apply(const ltpg_evaluation *e, const struct way *way, int active, i
     parts[1].bytes = ltpg_catalog_load(&e->model->version, "seen", &parts[1].n);
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, start);
-    ltpg_catalog_store_refreshed(&e->model->version, bundle.users.n, bundle.items.n, design->dense + design->sparse,
+    ltpg_catalog_store_refreshed(e->model->definition->name, &e->model->version, bundle.users.n, bundle.items.n,
+                                 design->dense + design->sparse,
                                  psprintf("promoted: version %d with method %s at strength %g, by autotune",
                                           e->model->version.version, stage->method->name, stage->strength),
                                  INSTR_TIME_GET_DOUBLE(end), parts, 2);

@@ -16,7 +16,6 @@
 #include "miscadmin.h"
 #include "relation.h"
 #include "shared.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
@@ -111,6 +110,7 @@ static void give_definition(ltpg_arguments *a, const ltpg_definition *d)
 static int lock_model(const char *name)
 {
     ltpg_arguments a = {0};
+    ltpg_role owner;
     bool is_null;
     int model_id;
 
@@ -119,12 +119,19 @@ static int lock_model(const char *name)
     if (SPI_processed == 0)
         return 0;
     model_id = DatumGetInt32(ltpg_field(0, 1, &is_null));
-    ltpg_catalog_check(name, model_id, NameStr(*DatumGetName(ltpg_field(0, 2, &is_null))), LTPG_OWN);
+    owner = ltpg_role_stored(ltpg_field(0, 2, &is_null), SPI_gettypeid(SPI_tuptable->tupdesc, 2));
+    ltpg_catalog_check(name, model_id, &owner, LTPG_OWN);
+    ltpg_catalog_check_snapshot(model_id);
     return model_id;
 }
 
-/* Before the model's row is written or deleted: what serves its active version now will not be found any more. */
-static void supersede(int model_id)
+void ltpg_catalog_lock(const char *model, int model_id)
+{
+    if (lock_model(model) != model_id)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("model \"%s\" was dropped meanwhile", model)));
+}
+
+void ltpg_catalog_supersede(int model_id)
 {
     ltpg_version active;
 
@@ -136,11 +143,12 @@ static void supersede(int model_id)
 static int store_definition(const ltpg_definition *d)
 {
     ltpg_arguments a = {0};
+    ltpg_role owner = ltpg_role_of(GetUserId());
     bool is_null;
     int model_id;
 
     ltpg_give_text(&a, d->name);
-    ltpg_give_name(&a, GetUserNameFromId(GetUserId(), false));
+    ltpg_give_role(&a, &owner);
     give_definition(&a, d);
     ltpg_catalog_run(
         "INSERT INTO longtail.model (name, owner, algorithm, source, user_column, item_column, label_column,"
@@ -153,7 +161,7 @@ static int store_definition(const ltpg_definition *d)
     if (model_id == 0)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("model \"%s\" was dropped while it was trained", d->name)));
-    supersede(model_id);
+    ltpg_catalog_supersede(model_id);
     memset(&a, 0, sizeof a);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     give_definition(&a, d);
@@ -290,7 +298,7 @@ static void set_active(int model_id, int version)
 {
     ltpg_arguments a = {0};
 
-    supersede(model_id);
+    ltpg_catalog_supersede(model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
     ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
@@ -318,17 +326,14 @@ int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, c
     return version;
 }
 
-int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features, const char *decision,
-                                 double seconds, const ltpg_part *parts, int n_parts)
+int ltpg_catalog_store_refreshed(const char *model, const ltpg_version *from, int64 users, int64 items, int features,
+                                 const char *decision, double seconds, const ltpg_part *parts, int n_parts)
 {
-    ltpg_arguments lock = {0}, a = {0};
+    ltpg_arguments a = {0};
     int version;
 
     SPI_connect();
-    ltpg_give(&lock, INT4OID, Int32GetDatum(from->model_id));
-    ltpg_catalog_run("SELECT 1 FROM longtail.model WHERE model_id = $1 FOR UPDATE", &lock, false, SPI_OK_SELECT);
-    if (SPI_processed == 0)
-        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("the model was dropped while it was refreshed")));
+    ltpg_catalog_lock(model, from->model_id);
     version = next_version(from->model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(from->model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(from->version));
@@ -429,7 +434,7 @@ void ltpg_catalog_promote(const char *model, int version)
                 (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
     ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
     SPI_connect();
-    lock_model(model);
+    ltpg_catalog_lock(model, found.model_id);
     set_active(found.model_id, found.version);
     SPI_finish();
 }
@@ -449,31 +454,10 @@ void ltpg_catalog_drop(const char *model)
 
     ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     SPI_connect();
-    lock_model(model);
-    supersede(found.model_id);
+    ltpg_catalog_lock(model, found.model_id);
+    ltpg_catalog_supersede(found.model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
     for (int i = 0; i < (int)lengthof(deletes); i++)
         ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);
-    SPI_finish();
-}
-
-void ltpg_catalog_grant(const char *model, const char *role, bool grant)
-{
-    ltpg_arguments a = {0};
-    ltpg_version found;
-
-    ltpg_catalog_find(model, LTPG_NO_VERSION, LTPG_OWN, false, &found);
-    if (grant && strcmp(role, "public") != 0)
-        get_role_oid(role, false);
-    SPI_connect();
-    lock_model(model);
-    ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
-    ltpg_give_name(&a, role);
-    if (grant)
-        ltpg_catalog_run("INSERT INTO longtail.model_grant (model_id, grantee) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-                         &a, false, SPI_OK_INSERT);
-    else
-        ltpg_catalog_run("DELETE FROM longtail.model_grant WHERE model_id = $1 AND grantee = $2", &a, false,
-                         SPI_OK_DELETE);
     SPI_finish();
 }

@@ -10,6 +10,7 @@
 #include "longtail.h"
 
 #include "bundle.h"
+#include "catalog_roles.h"
 #include "datatype/timestamp.h"
 
 /* What train was asked, without the options. Column names are NULL where a role is not given. */
@@ -44,8 +45,11 @@ typedef struct ltpg_version {
 extern bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool missing_ok, ltpg_version *out);
 /* The version of a model that is active now, whoever may use it; false: there is none. */
 extern bool ltpg_catalog_active(int model_id, ltpg_version *out);
-/* An error unless the current role has the right to the model. */
-extern void ltpg_catalog_check(const char *model, int model_id, const char *owner, ltpg_right right);
+/* Whether the current role may use the model of that owner; an error unless it has the right to it. */
+extern bool ltpg_catalog_may_use(int model_id, const ltpg_role *owner);
+extern void ltpg_catalog_check(const char *model, int model_id, const ltpg_role *owner, ltpg_right right);
+/* An error where the transaction's snapshot, older than the model's lock, does not show all its versions. */
+extern void ltpg_catalog_check_snapshot(int model_id);
 /* What retrain uses (LTPG_NO_VERSION), or what a version was trained by. */
 extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 
@@ -100,13 +104,24 @@ extern bool ltpg_catalog_has_part(const ltpg_version *version, const char *part)
  * Stores a version like an existing one but for what grew, in the current transaction, makes it the active one and
  * returns its number. users and items: how many there are now.
  */
-extern int ltpg_catalog_store_refreshed(const ltpg_version *from, int64 users, int64 items, int features,
-                                        const char *decision, double seconds, const ltpg_part *parts, int n_parts);
+extern int ltpg_catalog_store_refreshed(const char *model, const ltpg_version *from, int64 users, int64 items,
+                                        int features, const char *decision, double seconds, const ltpg_part *parts,
+                                        int n_parts);
 /* The bytes of a part, palloc'ed in the current context; checksums are verified. */
 extern uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *n);
+
+/*
+ * Locks the model of this id within SPI_connect, so that all that changes one model follows each other; an error where
+ * it was dropped, or given to an owner whose rights the current role has not, since it was found.
+ */
+extern void ltpg_catalog_lock(const char *model, int model_id);
+/* Before the model's row is written or deleted: what serves its active version now will not be found any more. */
+extern void ltpg_catalog_supersede(int model_id);
 
 extern void ltpg_catalog_promote(const char *model, int version);
 extern void ltpg_catalog_drop(const char *model);
 extern void ltpg_catalog_grant(const char *model, const char *role, bool grant);
+/* As ALTER ... OWNER TO. */
+extern void ltpg_catalog_set_owner(const char *model, const char *role);
 
 #endif

@@ -24,4 +24,11 @@
 #define LTPG_NAME_PARTS(name) stringToQualifiedNameList(name)
 #endif
 
+/* An error unless the current role may make the role the owner of something. Needs miscadmin.h and utils/acl.h. */
+#if PG_VERSION_NUM >= 160000
+#define ltpg_check_can_become(role) check_can_set_role(GetUserId(), role)
+#else
+#define ltpg_check_can_become(role) check_is_member_of_role(GetUserId(), role)
+#endif
+
 #endif

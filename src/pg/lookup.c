@@ -5,17 +5,17 @@
  * indexes rather than by a query, whose parsing and planning would take several times as long.  The rows are those the
  * statement's snapshot shows.
  *
- * Rights: a model belongs to the role that trained it; members of that role own it with it. Others use it once granted.
+ * Rights: a model belongs to the role that trained it; members of that role own it with it, and superusers all models.
+ * Others use it once granted. Here it is decided for functions and views alike.
  */
 #include "catalog.h"
 
 #include "access/genam.h"
 #include "access/htup_details.h"
 #include "access/table.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_collation.h"
-#include "miscadmin.h"
-#include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/lsyscache.h"
@@ -53,6 +53,14 @@ static void end(lookup *l)
 static Datum column(const lookup *l, HeapTuple row, int number, bool *is_null)
 {
     return heap_getattr(row, number, RelationGetDescr(l->relation), is_null);
+}
+
+static ltpg_role role_column(const lookup *l, HeapTuple row, int number)
+{
+    bool is_null;
+    Datum value = column(l, row, number, &is_null);
+
+    return ltpg_role_stored(value, TupleDescAttr(RelationGetDescr(l->relation), number - 1)->atttypid);
 }
 
 static void take_number(ScanKey key, int column, int32 value)
@@ -102,38 +110,65 @@ bool ltpg_catalog_active(int model_id, ltpg_version *out)
 
 /* ---- rights ---- */
 
-static bool acts_as(const char *role_name)
-{
-    Oid role = get_role_oid(role_name, true);
-
-    return OidIsValid(role) && has_privs_of_role(GetUserId(), role);
-}
-
 static bool is_granted(int model_id)
 {
     ScanKeyData key;
     lookup l;
-    bool granted = false, is_null;
+    bool granted = false;
 
     take_number(&key, GRANT_MODEL, model_id);
-    for (HeapTuple row = first_row(&l, "model_grant", "model_grant_pkey", &key, 1); row != NULL && !granted;
+    for (HeapTuple row = first_row(&l, "model_grant", "model_grant_model_id", &key, 1); row != NULL && !granted;
          row = systable_getnext(l.scan)) {
-        const char *grantee = NameStr(*DatumGetName(column(&l, row, GRANT_GRANTEE, &is_null)));
+        ltpg_role grantee = role_column(&l, row, GRANT_GRANTEE);
 
-        granted = strcmp(grantee, "public") == 0 || acts_as(grantee);
+        granted = ltpg_role_held(&grantee);
     }
     end(&l);
     return granted;
 }
 
-void ltpg_catalog_check(const char *model, int model_id, const char *owner, ltpg_right right)
+bool ltpg_catalog_may_use(int model_id, const ltpg_role *owner)
 {
-    if (superuser() || acts_as(owner) || (right == LTPG_USE && is_granted(model_id)))
+    return ltpg_role_owns(owner) || is_granted(model_id);
+}
+
+void ltpg_catalog_check(const char *model, int model_id, const ltpg_role *owner, ltpg_right right)
+{
+    if (right == LTPG_OWN ? ltpg_role_owns(owner) : ltpg_catalog_may_use(model_id, owner))
         return;
     ereport(ERROR, (errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
                     right == LTPG_OWN ? errmsg("must be owner of model \"%s\"", model)
                                       : errmsg("permission denied for model \"%s\"", model),
                     right == LTPG_OWN ? 0 : errhint("Its owner can give it with longtail.grant_model.")));
+}
+
+/* ---- transactions of one snapshot ---- */
+
+static int versions_of(int model_id, Snapshot snapshot)
+{
+    ScanKeyData key;
+    lookup l;
+    int n = 0;
+
+    PushActiveSnapshot(snapshot);
+    take_number(&key, VERSION_MODEL, model_id);
+    for (HeapTuple row = first_row(&l, "model_version", "model_version_pkey", &key, 1); row != NULL;
+         row = systable_getnext(l.scan))
+        n++;
+    end(&l);
+    PopActiveSnapshot();
+    return n;
+}
+
+/* A version that was held back leaves the model's row as it is: locking that one does not tell. */
+void ltpg_catalog_check_snapshot(int model_id)
+{
+    if (IsolationUsesXactSnapshot() &&
+        versions_of(model_id, GetTransactionSnapshot()) != versions_of(model_id, GetLatestSnapshot()))
+        ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                        errmsg("could not serialize access due to concurrent update"),
+                        errdetail("A version of the model was stored since this transaction began."),
+                        errhint("Run the transaction again.")));
 }
 
 /* ---- a model by name ---- */
@@ -143,8 +178,8 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
     ScanKeyData key;
     lookup l;
     HeapTuple row;
-    NameData owner;
-    bool found, is_null;
+    ltpg_role owner;
+    bool found;
 
     ScanKeyEntryInitialize(&key, 0, MODEL_NAME, BTEqualStrategyNumber, InvalidOid, DEFAULT_COLLATION_OID, F_TEXTEQ,
                            CStringGetTextDatum(model));
@@ -157,9 +192,9 @@ bool ltpg_catalog_find(const char *model, int version, ltpg_right right, bool mi
                         errhint("SELECT model FROM longtail.models lists the models you may use.")));
     }
     found = take_active(&l, row, out);
-    owner = *DatumGetName(column(&l, row, MODEL_OWNER, &is_null));
+    owner = role_column(&l, row, MODEL_OWNER);
     end(&l);
-    ltpg_catalog_check(model, out->model_id, NameStr(owner), right);
+    ltpg_catalog_check(model, out->model_id, &owner, right);
     if (version > 0) {
         out->version = version;
         out->activated = InvalidTransactionId;

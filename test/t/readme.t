@@ -138,7 +138,7 @@ sub plain_sql {
 
 my %there; # what the headings may name
 my $parts = q{p.prorettype = 'internal'::regtype OR 'internal'::regtype = ANY (p.proargtypes)
-    OR p.proname ~ '^(log_loss_(add|combine|final)|predictor_(in|out|recv|send)|relation_(in|out))$'};
+    OR p.proname ~ '^(log_loss_(add|combine|final)|(predictor|role)_(in|out|recv|send)|relation_(in|out)|may_use)$'};
 for (rows(qq{
     SELECT p.proname, pg_get_function_arguments(p.oid), pg_get_function_result(p.oid),
            ($parts)::text, coalesce(obj_description(p.oid, 'pg_proc'), '')
