@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define REPLACEMENT 0xFFFD
+#define MOST ((size_t)1000000000) /* bytes: a text of the server holds no more than 1 GB */
+#define POLLED 65536              /* characters between polls, a power of two */
 
 void lt_markup_init(lt_env *env, lt_markup *m)
 {
@@ -20,6 +22,8 @@ void lt_markup_init(lt_env *env, lt_markup *m)
 
 static void put_bytes(lt_markup *m, const char *bytes, size_t n)
 {
+    if (m->status == LT_OK && m->n + n > MOST)
+        m->status = lt_fail(m->env, LT_NO_MEMORY, "the text grows beyond 1 GB when it is escaped");
     if (m->status == LT_OK)
         m->status = lt_grow(m->env, &m->text, &m->capacity, m->n + n + 1, 1, "the picture");
     if (m->status != LT_OK)
@@ -92,9 +96,13 @@ static uint32_t next_character(const char **at, const char *end)
 void lt_markup_part(lt_markup *m, const char *utf8, size_t bytes)
 {
     const char *end = utf8 + bytes;
+    uint32_t characters = 0;
 
     while (utf8 < end && m->status == LT_OK) {
         uint32_t c = next_character(&utf8, end);
+
+        if (++characters % POLLED == 0 && (m->status = lt_poll(m->env)) != LT_OK)
+            return;
 
         if (c == '\t' || c == '\n' || c == '\r')
             c = ' ';
