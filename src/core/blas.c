@@ -9,6 +9,7 @@
 #include "blas.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -139,7 +140,10 @@ lt_status lt_blas_load(lt_env *env)
     if (blas.library != NULL)
         return LT_OK;
     LT_TRY(lt_blas_room(env, processors() + 1)); /* and a call's */
+    errno = 0;
     blas.library = dlopen(LT_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
+    if (blas.library == NULL && errno == ENOMEM)
+        return lt_fail(env, LT_NO_MEMORY, "out of memory for OpenBLAS");
     if (blas.library == NULL)
         return unload(env, dlerror());
 #define FIND(name) all = find(&blas.name, #name) && all;
