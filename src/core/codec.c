@@ -207,6 +207,21 @@ char *lt_read_bytes(lt_reader *r, int64_t *n)
     return take_array(r, n, 1, 0);
 }
 
+const void *lt_read_place(lt_reader *r, int64_t *n)
+{
+    int64_t count = lt_read_i64(r);
+    const void *place = r->bytes + r->at;
+
+    *n = 0;
+    if (r->status == LT_OK && (count < 0 || (uint64_t)count > r->n - r->at))
+        lt_reader_corrupt(r, "a length exceeds the bytes there are");
+    if (r->status != LT_OK)
+        return NULL;
+    r->at += (size_t)count;
+    *n = count;
+    return place;
+}
+
 int32_t *lt_read_i32s(lt_reader *r, int64_t *n)
 {
     return take_array(r, n, sizeof(int32_t), 0);

@@ -48,6 +48,7 @@ int32_t *lt_read_i32s(lt_reader *r, int64_t *n);
 int64_t *lt_read_i64s(lt_reader *r, int64_t *n);
 float *lt_read_f32s(lt_reader *r, int64_t *n);
 double *lt_read_f64s(lt_reader *r, int64_t *n);
+const void *lt_read_place(lt_reader *r, int64_t *n); /* bytes as lt_read_bytes has them, where they stand */
 /* Sets LT_CORRUPT (once) with what was wrong. */
 void lt_reader_corrupt(lt_reader *r, const char *what);
 

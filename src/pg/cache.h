@@ -28,6 +28,7 @@ typedef struct ltpg_model {
     uint64 last_use;
     struct ltpg_model *next;
     /* live reads (live.c): prepared when first needed */
+    lt_pairs had; /* what stands for them where the source was left behind */
     SPIPlanPtr seen_plan, user_plan;
     char *seen_query, *user_relation; /* what the plans were made for, in `memory` */
     Oid seen_user_type, user_key_type;

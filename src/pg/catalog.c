@@ -39,8 +39,9 @@ static Oid relation_field(int column)
 
     if (is_null)
         return InvalidOid;
-    return SPI_gettypeid(SPI_tuptable->tupdesc, column) == REGCLASSOID ? DatumGetObjectId(value)
-                                                                       : ltpg_relation_find(value);
+    if (SPI_gettypeid(SPI_tuptable->tupdesc, column) != REGCLASSOID)
+        return ltpg_relation_find(value);
+    return OidIsValid(DatumGetObjectId(value)) ? DatumGetObjectId(value) : LTPG_LEFT_BEHIND;
 }
 
 ltpg_definition *ltpg_catalog_definition(int model_id, int version)

@@ -13,6 +13,7 @@
 #include "catalog/pg_type.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "relation.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -50,7 +51,9 @@ void ltpg_give_name(ltpg_arguments *a, const char *value)
 
 void ltpg_give_relation(ltpg_arguments *a, Oid relation)
 {
-    if (OidIsValid(relation))
+    if (relation == LTPG_LEFT_BEHIND)
+        ltpg_give(a, REGCLASSOID, ObjectIdGetDatum(InvalidOid));
+    else if (OidIsValid(relation))
         ltpg_give(a, REGCLASSOID, ObjectIdGetDatum(relation));
     else
         ltpg_give_null(a, REGCLASSOID);

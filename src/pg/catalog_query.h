@@ -20,7 +20,7 @@ typedef struct ltpg_arguments {
 
 extern void ltpg_give(ltpg_arguments *a, Oid type, Datum value);
 extern void ltpg_give_null(ltpg_arguments *a, Oid type);
-/* NULL for NULL, for InvalidOid and for NaN. */
+/* NULL for NULL, for InvalidOid and for NaN; 0 for LTPG_LEFT_BEHIND. */
 extern void ltpg_give_text(ltpg_arguments *a, const char *value);
 extern void ltpg_give_name(ltpg_arguments *a, const char *value);
 extern void ltpg_give_relation(ltpg_arguments *a, Oid relation);

@@ -10,6 +10,14 @@
 #include "varatt.h"
 #endif
 
+/* Whether the current role may look up names in a schema. Needs utils/acl.h, and catalog/pg_namespace.h. */
+#if PG_VERSION_NUM >= 160000
+#define LTPG_MAY_USE_SCHEMA(schema)                                                                                    \
+    (object_aclcheck(NamespaceRelationId, schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+#else
+#define LTPG_MAY_USE_SCHEMA(schema) (pg_namespace_aclcheck(schema, GetUserId(), ACL_USAGE) == ACLCHECK_OK)
+#endif
+
 /* The transaction's number within its backend. Needs storage/proc.h. */
 #if PG_VERSION_NUM >= 170000
 #define LTPG_LOCAL_TRANSACTION (MyProc->vxid.lxid)

@@ -14,6 +14,7 @@
 
 #include "ids.h"
 #include "lib/qunique.h"
+#include "relation.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -183,6 +184,30 @@ static lt_events take_rows(const ltpg_model *model, const live_columns *columns)
     return rows;
 }
 
+/* Of an imported model whose source stayed behind: the user's row of the stored pairs, which are kept with it. */
+static lt_pairs had_at_training(ltpg_model *model, int32 user)
+{
+    MemoryContext old = MemoryContextSwitchTo(model->memory);
+    int64_t *start, from = 0;
+    lt_pairs seen;
+
+    if (model->had.start == NULL)
+        model->had = ltpg_model_seen(model->env, model);
+    MemoryContextSwitchTo(old);
+    seen = model->had;
+    start = palloc0(2 * sizeof *start);
+    if (user >= 0) {
+        from = seen.start[user];
+        start[1] = seen.start[user + 1] - from;
+    }
+    seen.rows = 1;
+    seen.start = start;
+    seen.col += from;
+    seen.val = seen.val == NULL ? NULL : seen.val + from;
+    seen.time = seen.time == NULL ? NULL : seen.time + from;
+    return seen;
+}
+
 lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
 {
     const ltpg_definition *d = model->definition;
@@ -193,6 +218,8 @@ lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
     const char *relation, *query;
     Oid user_type, item_type;
 
+    if (d->source == LTPG_LEFT_BEHIND)
+        return had_at_training(model, ltpg_model_user(model, user, type));
     SPI_connect();
     relation = ltpg_relation_name(d->source, "source of the model, from which seen items are read,");
     check_id_column(model, d->user_column, "user_column", model->bundle.user_id, &user_type);
@@ -242,7 +269,7 @@ const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type)
     Oid key_type;
     bool found;
 
-    if (!OidIsValid(d->user_features) || encoder->n_features == 0)
+    if (!OidIsValid(d->user_features) || d->user_features == LTPG_LEFT_BEHIND || encoder->n_features == 0)
         return NULL;
     SPI_connect();
     relation = ltpg_relation_name(d->user_features, "user_features relation");

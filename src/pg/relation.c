@@ -120,7 +120,9 @@ Oid ltpg_relation_find(Datum stored)
     if (OidIsValid(r->oid) && ltpg_relation_there(r->oid))
         return r->oid;
     found = named(name_then(r));
-    return OidIsValid(found) && may_replace(found, r) ? found : LTPG_RELATION_GONE;
+    if (OidIsValid(found) && may_replace(found, r))
+        return found;
+    return OidIsValid(r->oid) ? LTPG_RELATION_GONE : LTPG_LEFT_BEHIND;
 }
 
 /* ---- SQL ---- */

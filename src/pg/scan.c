@@ -13,6 +13,7 @@
 #include "catalog/pg_index.h"
 #include "executor/spi.h"
 #include "miscadmin.h"
+#include "relation.h"
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/lsyscache.h"
@@ -77,6 +78,11 @@ char *ltpg_relation_name(Oid relation, const char *role)
 {
     char *name = get_rel_name(relation);
 
+    if (relation == LTPG_LEFT_BEHIND)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the %s is not in this database", role),
+                        errdetail("The model came from another database without it."),
+                        errhint("Name a relation by calling longtail.train again, or import the model again where "
+                                "there is one.")));
     if (name == NULL)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_TABLE), errmsg("the %s does not exist any more", role),
                         errhint("Name an existing one by calling longtail.train again.")));
