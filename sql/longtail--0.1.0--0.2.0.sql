@@ -114,3 +114,9 @@ RETURNS integer
 AS 'MODULE_PATHNAME', 'longtail_import_model' LANGUAGE C VOLATILE PARALLEL UNSAFE;
 COMMENT ON FUNCTION longtail.import_model(text, bytea, regclass) IS
 'Stores what longtail.export_model gave as a version, and returns its number: of a new model, owned by the caller and served at once, or of one the caller owns, held back until it is promoted. Relations are found by their names; source replaces the one that was trained on. Without it, what users had at training stands for what they have now.';
+
+CREATE FUNCTION longtail.forget(model text, user_id anycompatible, OUT versions integer, OUT interactions bigint,
+    OUT in_source boolean, OUT retraining_needed boolean, OUT reason text)
+AS 'MODULE_PATHNAME', 'longtail_forget' LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.forget(text, anycompatible) IS
+'Takes a user out of every stored version of a model: id, features, past items, what was learned for this user alone, and the counts they added to. versions and interactions: how many had the user, and how many stored items of the user they had together; in_source: whether what the next training reads still has the user (NULL where the caller may not read it); retraining_needed: whether weights that remain were learned from this user''s interactions too, or counts could not be made again exactly, as reason says. Waits for trainings of the model that are under way.';

@@ -8,11 +8,13 @@
 #include "longtail.h"
 
 #include "cache.h"
+#include "catalog_forget.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "newcomers.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 PG_FUNCTION_INFO_V1(longtail_refresh);
 
@@ -49,6 +51,8 @@ Datum longtail_refresh(PG_FUNCTION_ARGS)
     PreventCommandIfReadOnly("longtail.refresh()");
     INSTR_TIME_SET_CURRENT(start);
     ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_OWN, false, &owned);
+    ltpg_catalog_training_begins(owned.model_id);
+    ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_OWN, false, &owned);
     model = ltpg_model_load(name, owned.version);
     ltpg_model_check_recommender(model);
     if (!OidIsValid(model->definition->user_features) && !OidIsValid(model->definition->item_features))
@@ -81,6 +85,7 @@ Datum longtail_refresh(PG_FUNCTION_ARGS)
                      owned.version, users, items),
             INSTR_TIME_GET_DOUBLE(end), parts, 2);
     }
+    PopActiveSnapshot();
     if (get_call_result_type(fcinfo, NULL, &description) != TYPEFUNC_COMPOSITE)
         elog(ERROR, "return type must be a row type");
     value[0] = Int32GetDatum(version);

@@ -12,12 +12,15 @@
 
 #include "access/htup_details.h"
 #include "builder.h"
+#include "catalog_forget.h"
+#include "forget.h"
 #include "funcapi.h"
 #include "method.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 PG_FUNCTION_INFO_V1(longtail_train);
@@ -49,8 +52,8 @@ static void check_definition(const ltpg_definition *d, const lt_algorithm *algor
 
 static int store(ltpg_run *run, bool new_definition)
 {
-    lt_writer model, seen;
-    ltpg_part parts[3];
+    lt_writer model, seen, counted_bytes;
+    ltpg_part parts[4];
     int n_parts = 1;
 
     ltpg_progress_phase(run->progress, "storing");
@@ -64,12 +67,22 @@ static int store(ltpg_run *run, bool new_definition)
     parts[0] = (ltpg_part){"model", model.bytes, model.n};
     if (lt_bundle_is_recommender(&run->bundle)) {
         lt_pairs had;
+        lt_counted counted;
 
         LTPG(run->env, lt_builder_all_seen(run->env, &run->dataset, &had));
         lt_writer_init(run->env, &seen);
         lt_pairs_write(&seen, &had);
         LTPG(run->env, seen.status);
         parts[n_parts++] = (ltpg_part){"seen", seen.bytes, seen.n};
+        if (!run->serves_validated) { /* else the dataset is not what the weights were trained on */
+            LTPG(run->env, lt_counted_take(run->env, &run->dataset, &had, &counted));
+            if (!lt_counted_is_plain(&counted)) {
+                lt_writer_init(run->env, &counted_bytes);
+                lt_counted_write(&counted_bytes, &counted);
+                LTPG(run->env, counted_bytes.status);
+                parts[n_parts++] = (ltpg_part){"counted", counted_bytes.bytes, counted_bytes.n};
+            }
+        }
     }
     if (run->validated.n > 0 && !run->serves_validated)
         parts[n_parts++] = (ltpg_part){"validated", run->validated.bytes, run->validated.n};
@@ -164,6 +177,7 @@ Datum longtail_train(PG_FUNCTION_ARGS)
 {
     ltpg_definition *d = palloc0(sizeof *d);
     ltpg_version found;
+    Datum result;
 
     PreventCommandIfReadOnly("longtail.train()");
     d->name = ltpg_text_argument(fcinfo, 0, "model");
@@ -182,8 +196,12 @@ Datum longtail_train(PG_FUNCTION_ARGS)
                         errhint("'{}' takes every default.")));
     d->options = PG_GETARG_JSONB_P(10);
     /* Before the work: whoever may not replace the model need not wait to be told. */
-    ltpg_catalog_find(d->name, LTPG_NO_VERSION, LTPG_OWN, true, &found);
-    PG_RETURN_DATUM(train(fcinfo, d, NULL, true, false));
+    if (!ltpg_catalog_find(d->name, LTPG_NO_VERSION, LTPG_OWN, true, &found))
+        PG_RETURN_DATUM(train(fcinfo, d, NULL, true, false));
+    ltpg_catalog_training_begins(found.model_id);
+    result = train(fcinfo, d, NULL, true, false);
+    PopActiveSnapshot();
+    PG_RETURN_DATUM(result);
 }
 
 /* retrain(model, options) */
@@ -191,9 +209,13 @@ Datum longtail_retrain(PG_FUNCTION_ARGS)
 {
     const char *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
     ltpg_version found;
+    Datum result;
 
     PreventCommandIfReadOnly("longtail.retrain()");
     ltpg_catalog_find(name, LTPG_NO_VERSION, LTPG_OWN, false, &found);
-    PG_RETURN_DATUM(train(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false,
-                          found.version > 0));
+    ltpg_catalog_training_begins(found.model_id);
+    result = train(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false,
+                   found.version > 0);
+    PopActiveSnapshot();
+    PG_RETURN_DATUM(result);
 }

@@ -264,4 +264,5 @@ const lt_algorithm lt_als = {
     .similar = lt_factors_similar,
     .item_vectors = lt_factors_item_vectors,
     .extend = lt_factors_extend,
+    .forget = lt_factors_forget,
 };

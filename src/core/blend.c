@@ -11,6 +11,7 @@
  * Arrays, I items and U users of the blend, for the models p = 0, 1: "items p" I x 1 and "users p" U x 1, the number
  * there, or -1; "weight" 1 x 1; "by rank" 1 x 1.
  */
+#include "forget.h"
 #include "image.h"
 
 #include <math.h>
@@ -479,6 +480,26 @@ static lt_status extend(lt_env *env, lt_model *m, const lt_design *grown)
     return LT_OK;
 }
 
+/* Somebody may be known to the models inside alone. */
+static lt_status forget(lt_env *env, lt_model *m, lt_leaver *who)
+{
+    who->left |= LT_LEFT_WEIGHTS;
+    for (int p = 0; p < m->n_parts; p++) {
+        int32_t gone = lt_dictionary_find(&m->part[p].users, who->key, who->length);
+        lt_array *map = (lt_array *)lt_model_array(m, user_map[p]);
+        bool found;
+        int left;
+
+        LT_TRY(lt_bundle_forget(env, &m->part[p], who->key, who->length, 0, 0, NULL, NULL, &left, &found));
+        who->found |= found;
+        for (int64_t u = 0; gone >= 0 && u < map->rows; u++)
+            map->i[u] -= map->i[u] > gone;
+        if (who->user >= 0)
+            lt_model_remove_row(m, user_map[p], who->user);
+    }
+    return LT_OK;
+}
+
 const lt_algorithm lt_blend = {
     .name = "blend",
     .help = "two trained models as one, their scores weighted by a given or learned share",
@@ -497,4 +518,5 @@ const lt_algorithm lt_blend = {
     .similar = similar,
     .item_vectors = item_vectors,
     .extend = extend,
+    .forget = forget,
 };

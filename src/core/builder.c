@@ -127,6 +127,8 @@ static lt_status renumber(lt_env *env, lt_dictionary *d, int32_t *numbers, int64
     int32_t dropped;
 
     LT_TRY(lt_dictionary_finish(env, d, 0, map, &dropped));
+    /* how many rows each had is of no use later, and would have to be taken back for somebody who is forgotten */
+    memset(d->count, 0, (size_t)d->n * sizeof *d->count);
     return lt_run(env, (n + TASK_ROWS - 1) / TASK_ROWS, map_numbers, &(mapping){*map, numbers, n});
 }
 

@@ -335,6 +335,20 @@ lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, 
     return rebuild_slots(env, d, slots_for(d->n));
 }
 
+lt_status lt_dictionary_remove(lt_env *env, lt_dictionary *d, int32_t number)
+{
+    int64_t from = d->start[number], length = key_length(d, number);
+    size_t after = (size_t)(d->n - number - 1);
+
+    memmove(d->bytes + from, d->bytes + from + length, (size_t)(d->start[d->n] - from - length));
+    for (int32_t i = number; i < d->n; i++)
+        d->start[i] = d->start[i + 1] - length;
+    memmove(d->count + number, d->count + number + 1, after * sizeof *d->count);
+    memmove(d->hash + number, d->hash + number + 1, after * sizeof *d->hash);
+    d->n--;
+    return rebuild_slots(env, d, slots_for(d->n));
+}
+
 /* ---- stored form: starts, bytes, counts; the slots are built again ---- */
 
 void lt_dictionary_write(lt_writer *w, const lt_dictionary *d)

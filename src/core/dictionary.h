@@ -68,6 +68,9 @@ const char *lt_dictionary_key(const lt_dictionary *d, int32_t number, int64_t *l
  */
 lt_status lt_dictionary_finish(lt_env *env, lt_dictionary *d, double min_count, int32_t **map, int32_t *dropped);
 
+/* Takes a key out; the numbers behind it move up. */
+lt_status lt_dictionary_remove(lt_env *env, lt_dictionary *d, int32_t number);
+
 /* Reading checks that every key is there once. What was read may be added to: those who came after training stand
  * behind the sorted ones. */
 void lt_dictionary_write(lt_writer *w, const lt_dictionary *d);

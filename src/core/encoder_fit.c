@@ -573,5 +573,7 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     lt_free(env, e->raw->chunk);
     lt_free(env, e->raw);
     e->raw = NULL;
+    if (e->n_features == 0)
+        e->n = 0; /* nothing was fitted: what is stored then does not depend on who was there */
     return LT_OK;
 }

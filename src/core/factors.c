@@ -8,6 +8,7 @@
  */
 #include "factors.h"
 #include "blas.h"
+#include "forget.h"
 #include "image.h"
 
 #include <math.h>
@@ -169,6 +170,18 @@ lt_status lt_factors_extend(lt_env *env, lt_model *m, const lt_design *grown)
     lt_free(env, history->i);
     history->i = more;
     history->rows = grown->users;
+    return LT_OK;
+}
+
+/* Items' vectors were learned from their interactions too. */
+lt_status lt_factors_forget(lt_env *env, lt_model *m, lt_leaver *who)
+{
+    static const char *const by_user[] = {"user_factors", "user_bias", "history"};
+
+    (void)env;
+    who->left |= LT_LEFT_WEIGHTS;
+    for (int a = 0; who->user >= 0 && a < 3; a++)
+        lt_model_remove_row(m, by_user[a], who->user);
     return LT_OK;
 }
 

@@ -74,5 +74,6 @@ lt_status lt_factors_similar(lt_env *env, const lt_scorer *scorer, int32_t item,
 /* The items' vectors, biases left out. */
 lt_status lt_factors_item_vectors(lt_env *env, const lt_scorer *scorer, const int32_t *items, int64_t n, lt_table *out);
 lt_status lt_factors_extend(lt_env *env, lt_model *m, const lt_design *grown);
+lt_status lt_factors_forget(lt_env *env, lt_model *m, struct lt_leaver *who);
 
 #endif

@@ -16,6 +16,7 @@
  * by.
  */
 #include "logistic_fit.h"
+#include "forget.h"
 #include "image.h"
 
 #include <math.h>
@@ -392,6 +393,30 @@ static lt_status logistic_extend(lt_env *env, lt_model *m, const lt_design *grow
     return extend_array(env, m, grown, "covariance_diagonal", NAN);
 }
 
+/* One value out of a row of them. */
+static void remove_value(lt_model *m, const char *name, int64_t at)
+{
+    lt_array *a = (lt_array *)lt_model_array(m, name);
+
+    if (a == NULL)
+        return;
+    memmove(a->d + at, a->d + at + 1, (size_t)(a->cols - at - 1) * sizeof *a->d);
+    a->cols--;
+}
+
+static lt_status logistic_forget(lt_env *env, lt_model *m, lt_leaver *who)
+{
+    int32_t column = lt_design_user_column(&m->design, who->user);
+
+    (void)env;
+    who->left |= LT_LEFT_WEIGHTS;
+    if (column >= 0) {
+        remove_value(m, "coefficients", 1 + (int64_t)m->design.dense + column);
+        remove_value(m, "covariance_diagonal", 1 + (int64_t)m->design.dense + column);
+    }
+    return LT_OK;
+}
+
 const lt_algorithm lt_logistic = {
     .name = "logistic",
     .help = "logistic regression: a linear model of the log-odds, with standard errors",
@@ -408,4 +433,5 @@ const lt_algorithm lt_logistic = {
     .score = logistic_score,
     .explain = logistic_explain,
     .extend = logistic_extend,
+    .forget = logistic_forget,
 };

@@ -483,4 +483,5 @@ const lt_algorithm lt_mlp = {
     .similar = lt_mlp_similar,
     .item_vectors = lt_mlp_item_vectors,
     .extend = lt_mlp_extend,
+    .forget = lt_mlp_forget,
 };

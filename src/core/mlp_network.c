@@ -6,6 +6,7 @@
  * ..., of layer L-1].  The product branch is there when "user_factors" is, with as many factors as that has columns.
  */
 #include "mlp_network.h"
+#include "forget.h"
 #include "threads.h"
 
 #include <math.h>
@@ -178,6 +179,20 @@ lt_status lt_mlp_extend(lt_env *env, lt_model *model, const lt_design *grown)
         a->f = more;
         a->rows = rows;
     }
+    return LT_OK;
+}
+
+lt_status lt_mlp_forget(lt_env *env, lt_model *model, lt_leaver *who)
+{
+    int32_t column = lt_design_user_column(&model->design, who->user);
+
+    (void)env;
+    who->left |= LT_LEFT_WEIGHTS;
+    for (int i = 0; who->user >= 0 && i < model->n_arrays; i++)
+        if (strncmp(model->array[i].name, "user_", 5) == 0)
+            lt_model_remove_row(model, model->array[i].name, who->user);
+    if (column >= 0)
+        lt_model_remove_row(model, "W0_sparse", column);
     return LT_OK;
 }
 

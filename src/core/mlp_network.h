@@ -63,6 +63,7 @@ lt_status lt_mlp_load(lt_env *env, const lt_model *model, lt_network *net);
 /* The same view of a model that has been checked: cheap. */
 lt_status lt_mlp_view(lt_env *env, const lt_model *model, lt_network *net);
 lt_status lt_mlp_extend(lt_env *env, lt_model *model, const lt_design *grown); /* of lt_algorithm */
+lt_status lt_mlp_forget(lt_env *env, lt_model *model, struct lt_leaver *who);
 
 /* Room for one block of examples going through the network. */
 typedef struct lt_mlp_block {

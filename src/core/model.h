@@ -15,6 +15,7 @@
 
 struct lt_bundle;
 struct lt_image;
+struct lt_leaver;
 
 /* Which weights of the dataset a training reads. */
 typedef enum lt_weights {
@@ -159,6 +160,12 @@ typedef struct lt_algorithm {
      * for somebody without interactions. `grown` is the new design; the caller sets it afterwards.
      */
     lt_status (*extend)(lt_env *env, lt_model *model, const lt_design *grown);
+    /*
+     * A user leaves (forget.h): arrays that follow users' numbers lose theirs, and those behind move up; what of it
+     * cannot be as if they had never been is said in who->left.  The design is still the old one; the caller sets it
+     * afterwards.  NULL: no array follows users, and what there is was learned from all of them.
+     */
+    lt_status (*forget)(lt_env *env, lt_model *model, struct lt_leaver *who);
 } lt_algorithm;
 
 extern const lt_algorithm *const lt_algorithms[]; /* NULL-terminated: the registry */

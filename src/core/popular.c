@@ -11,6 +11,7 @@
  *
  * Legend: I items. A model's arrays: count, f64, 1 x I; smoothing, f64, 1 x 1: s > 0.
  */
+#include "forget.h"
 #include "image.h"
 #include "sort.h"
 
@@ -104,6 +105,37 @@ static lt_status popular_extend(lt_env *env, lt_model *m, const lt_design *grown
     return LT_OK;
 }
 
+/* The counts and smoothing of the pairs that training counted, those of user `without` left out. */
+static lt_status count_pairs(lt_env *env, const lt_leaver *who, int32_t without, double *count, double *smoothing)
+{
+    double total = 0, rows = 0;
+
+    LT_TRY(lt_leaver_sums(env, who, who->weight, without, count));
+    for (int32_t u = 0; u < who->seen->rows; u++)
+        for (int64_t k = who->seen->start[u]; u != without && k < who->seen->start[u + 1]; k++) {
+            total += who->weight[k];
+            rows += who->rows[k];
+        }
+    *smoothing = total > 0 ? total / rows : 1;
+    return LT_OK;
+}
+
+static lt_status popular_forget(lt_env *env, lt_model *m, lt_leaver *who)
+{
+    const lt_array *a = lt_model_array(m, "count");
+    double *smoothing = lt_model_array(m, "smoothing")->d, *count, again;
+    size_t size = (size_t)a->cols * sizeof *count;
+
+    if (who->user < 0 || who->seen == NULL)
+        return LT_OK; /* the bundle's counts are left for the same reason */
+    LT_TRY(lt_alloc(env, &count, (size_t)a->cols, sizeof *count, "the items' counts"));
+    LT_TRY(count_pairs(env, who, -1, count, &again));
+    if (memcmp(count, a->d, size) == 0 && again == *smoothing)
+        return count_pairs(env, who, who->user, a->d, smoothing);
+    who->left |= LT_LEFT_COUNTS;
+    return lt_leaver_shrink(env, who, a->d);
+}
+
 /* ---- scoring ---- */
 
 typedef struct score_state {
@@ -185,4 +217,5 @@ const lt_algorithm lt_popular = {
     .score = popular_score,
     .explain_history = popular_explain_history,
     .extend = popular_extend,
+    .forget = popular_forget,
 };

@@ -19,6 +19,7 @@
  *     social_start 1 x (U + 1) i32, social_user 1 x e i32, social_weight 1 x e f32: the edges; absent without any
  *     settings 1 x 3 f64: neighbors (0: all), shrinkage, social_weight
  */
+#include "forget.h"
 #include "image.h"
 #include "topk.h"
 
@@ -151,6 +152,47 @@ static lt_status user_knn_extend(lt_env *env, lt_model *m, const lt_design *grow
         a->i = start;
         a->cols = (int64_t)grown->users + 1;
     }
+    return LT_OK;
+}
+
+/* Row `user` out of stored rows; also, where columns are users, their column. */
+static void remove_user(lt_model *m, const char *const name[3], int32_t user, bool columns)
+{
+    lt_array *start = (lt_array *)lt_model_array(m, name[0]), *col = (lt_array *)lt_model_array(m, name[1]),
+             *val = (lt_array *)lt_model_array(m, name[2]);
+    int32_t kept = 0, from = 0;
+
+    if (start == NULL)
+        return;
+    for (int64_t u = 0; u + 1 < start->cols; u++) {
+        int32_t to = start->i[u + 1];
+
+        for (int32_t k = from; k < to; k++) {
+            if (u == user || (columns && col->i[k] == user))
+                continue;
+            col->i[kept] = col->i[k] - (columns && col->i[k] > user);
+            if (val != NULL)
+                val->f[kept] = val->f[k];
+            kept++;
+        }
+        from = to;
+        if (u != user)
+            start->i[u < user ? u + 1 : u] = kept;
+    }
+    start->cols--;
+    col->cols = kept;
+    if (val != NULL)
+        val->cols = kept;
+}
+
+/* All there is are users' own rows. */
+static lt_status user_knn_forget(lt_env *env, lt_model *m, lt_leaver *who)
+{
+    (void)env;
+    if (who->user < 0)
+        return LT_OK;
+    remove_user(m, taste_names, who->user, false);
+    remove_user(m, social_names, who->user, true);
     return LT_OK;
 }
 
@@ -468,4 +510,5 @@ const lt_algorithm lt_user_knn = {
     .explain_history = user_knn_explain_history,
     .similar = user_knn_similar,
     .extend = user_knn_extend,
+    .forget = user_knn_forget,
 };

@@ -216,6 +216,17 @@ ltpg_model *ltpg_model_load_validated(const char *name, bool *other)
     return load(&found, "validated");
 }
 
+/*
+ * Once the transaction has changed a version again there is no other identity for it.  No version that is looked up was
+ * activated by no transaction.
+ */
+void ltpg_model_outdate(int model_id)
+{
+    for (ltpg_model *m = models; m != NULL; m = m->next)
+        if (m->version.model_id == model_id)
+            m->version.activated = InvalidTransactionId;
+}
+
 /* ---- opening ---- */
 
 static void unpin(void *arg)

@@ -50,6 +50,8 @@ extern ltpg_model *ltpg_model_open(FunctionCallInfo fcinfo, const char *name);
  * NULL, is then set. Not kept: it lives in the current memory context.
  */
 extern ltpg_model *ltpg_model_load_validated(const char *name, bool *other);
+/* This transaction has changed versions of the model: what the session keeps of it is not served any more. */
+extern void ltpg_model_outdate(int model_id);
 /* A version by number, in the same way. */
 extern ltpg_model *ltpg_model_load(const char *name, int version);
 

@@ -221,7 +221,7 @@ static void store_version(int model_id, int version, const ltpg_definition *d, c
         &a, false, SPI_OK_INSERT);
 }
 
-static void store_part(int model_id, int version, const ltpg_part *part)
+void ltpg_catalog_store_part(int model_id, int version, const ltpg_part *part)
 {
     size_t at = 0;
 
@@ -318,7 +318,7 @@ int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, c
     version = next_version(model_id);
     store_version(model_id, version, definition, training);
     for (int i = 0; i < n_parts; i++)
-        store_part(model_id, version, &parts[i]);
+        ltpg_catalog_store_part(model_id, version, &parts[i]);
     store_epochs(model_id, version, training);
     store_trials(model_id, version, training);
     if (training->promoted)
@@ -354,14 +354,14 @@ int ltpg_catalog_store_refreshed(const char *model, const ltpg_version *from, in
         " time_column, user_features, item_features FROM longtail.model_version WHERE model_id = $1 AND version = $2",
         &a, false, SPI_OK_INSERT);
     for (int i = 0; i < n_parts; i++)
-        store_part(from->model_id, version, &parts[i]);
+        ltpg_catalog_store_part(from->model_id, version, &parts[i]);
     memset(&a, 0, sizeof a);
     ltpg_give(&a, INT4OID, Int32GetDatum(from->model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(from->version));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
     ltpg_catalog_run("INSERT INTO longtail.model_data (model_id, version, part, chunk, checksum, bytes)"
                      " SELECT model_id, $3, part, chunk, checksum, bytes FROM longtail.model_data"
-                     " WHERE model_id = $1 AND version = $2 AND part = 'validated'",
+                     " WHERE model_id = $1 AND version = $2 AND part NOT IN ('model', 'seen')",
                      &a, false, SPI_OK_INSERT);
     set_active(from->model_id, version);
     SPI_finish();

@@ -26,7 +26,7 @@ SELECT is(r.validation_value, h.validation_value, 'and reports the figure from b
 FROM longtail.model_versions r, longtail.model_versions h WHERE r.model = 'refit' AND h.model = 'held out';
 SELECT results_eq($$ SELECT * FROM longtail.item_stats('refit') $$, $$ SELECT * FROM longtail.item_stats('whole') $$, 'counts are of all rows');
 SELECT set_eq($$ SELECT * FROM parts('refit') $$, ARRAY['model', 'seen', 'validated'], 'both sets of weights are stored');
-SELECT set_eq($$ SELECT * FROM parts('held out') $$, ARRAY['model', 'seen'], 'auto leaves a plain training alone');
+SELECT set_eq($$ SELECT * FROM parts('held out') $$, ARRAY['model', 'seen', 'counted'], 'auto leaves a plain training alone');
 SELECT train('searched', 'ease', '{"search": {"regularization": [50]}}') \g /dev/null
 SELECT results_eq($$ SELECT * FROM lists('searched') ORDER BY u, rank $$, $$ SELECT * FROM lists('whole') ORDER BY u, rank $$, 'and acts after a search');
 SELECT train('not', 'ease', '{"search": {"regularization": [50]}, "refit": "never"}') \g /dev/null
