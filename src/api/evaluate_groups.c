@@ -73,7 +73,7 @@ static void read_groups(groups_reader *r, const char *column)
     LTPG(e->env, lt_dictionary_init(e->env, &r->values));
     ltpg_scan(psprintf("SELECT f.%s, v.value::pg_catalog.text FROM %s", quote_identifier(key),
                        ltpg_from_values(relation, "user_attributes", column, "user_attribute")),
-              read_member, r);
+              &r->key_type, 1, read_member, r);
     LTPG(e->env, lt_dictionary_finish(e->env, &r->values, 0, &map, &dropped));
     for (size_t i = 0; i < r->n; i++)
         r->member[i].group = map[r->member[i].group];

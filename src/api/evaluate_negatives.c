@@ -86,6 +86,6 @@ lt_pairs ltpg_read_negatives(const ltpg_evaluation *e, const char *name)
     ltpg_column_find(relation, d->item_column, "item_column", &r.item_type);
     ltpg_scan(psprintf("SELECT %s, %s FROM %s", quote_identifier(d->user_column), quote_identifier(d->item_column),
                        ltpg_relation_name(relation, "negatives")),
-              read_negative, &r);
+              (Oid[]){r.user_type, r.item_type}, 2, read_negative, &r);
     return gather_candidates(&r, test);
 }

@@ -165,7 +165,7 @@ Datum longtail_exposure(PG_FUNCTION_ARGS)
      * longer */
     nest = NewGUCNestLevel();
     set_config_option("jit", "off", PGC_USERSET, PGC_S_SESSION, GUC_ACTION_SAVE, true, 0, false);
-    ltpg_scan(query, put_row, fcinfo->resultinfo);
+    ltpg_scan(query, NULL, 0, put_row, fcinfo->resultinfo);
     AtEOXact_GUC(true, nest);
     return (Datum)0;
 }

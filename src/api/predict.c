@@ -27,7 +27,8 @@ static ltpg_model *open_supervised(FunctionCallInfo fcinfo)
     if (lt_bundle_is_recommender(&model->bundle))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("model \"%s\" predicts for a user and an item", model->definition->name),
-                        errhint("SELECT longtail.predict('%s', user_id, item_id).", model->definition->name)));
+                        errhint("SELECT longtail.predict(%s, user_id, item_id).",
+                                quote_literal_cstr(model->definition->name))));
     return model;
 }
 
@@ -81,7 +82,8 @@ Datum longtail_predict_array(PG_FUNCTION_ARGS)
                 ERROR,
                 (errcode(ERRCODE_DATATYPE_MISMATCH),
                  errmsg("feature \"%s\" of model \"%s\" is not a number", feature->name, model->definition->name),
-                 errhint("Give the row itself: longtail.predict('%s', t) from a table t.", model->definition->name)));
+                 errhint("Give the row itself: longtail.predict(%s, t) from a table t.",
+                         quote_literal_cstr(model->definition->name))));
         if (nulls[i])
             continue;
         if (!ltpg_number(values[i], FLOAT8OID, &number))

@@ -56,10 +56,14 @@ bool ltpg_is_number(Oid type)
     }
 }
 
-/* A type such as pgvector's: anything that can be cast to real[] by a function. */
+/*
+ * A type such as pgvector's: one that can be cast to real[] by a function.  Base types are superusers' alone: the
+ * function of another, which anybody can make, would run as whoever reads a column of it.
+ */
 static bool casts_to_real_array(Oid type, Oid *function)
 {
-    return find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, function) == COERCION_PATH_FUNC;
+    return get_typtype(type) == TYPTYPE_BASE &&
+           find_coercion_pathway(FLOAT4ARRAYOID, type, COERCION_EXPLICIT, function) == COERCION_PATH_FUNC;
 }
 
 bool ltpg_column_kind(Oid type, lt_kind as, lt_kind *kind)

@@ -167,5 +167,5 @@ void ltpg_facts_scan(const char *query, ltpg_fact_row each, void *context)
 {
     scanned s = {each, context};
 
-    ltpg_scan(query, scan_row, &s);
+    ltpg_scan(query, NULL, 0, scan_row, &s); /* rows are read by the types they have */
 }

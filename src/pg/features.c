@@ -90,6 +90,17 @@ static void number_columns(ltpg_features *features, int first)
     features->select = select.data;
 }
 
+Oid *ltpg_features_types(const ltpg_features *features, int first, int *n)
+{
+    Oid *types;
+
+    *n = first - 1 + features->n;
+    types = palloc0(Max(*n, 1) * sizeof *types);
+    for (int i = 0; i < features->n; i++)
+        types[features->column[i].attnum - 1] = features->column[i].type;
+    return types;
+}
+
 /* Columns of a fitting encoder that are read as runs of numbers, and the others. */
 static void find_runs(ltpg_features *features, const lt_encoder *encoder)
 {

@@ -44,8 +44,40 @@ static void check_plan(SPIPlanPtr *plan, const char *made_for, Oid made_type, co
     *plan = NULL;
 }
 
+static void put_back(SPIPlanPtr *plan, SPIPlanPtr ran)
+{
+    if (*plan == NULL)
+        *plan = ran;
+    else
+        SPI_freeplan(ran);
+}
+
+/*
+ * Runs a plan.  What it reads may be a view whose functions call this very function for the same model, and find that
+ * the plan has to be made anew: nobody else has it while it runs.
+ */
+static pg_noinline int execute_alone(SPIPlanPtr *plan, Datum value, long limit)
+{
+    SPIPlanPtr running = *plan;
+    volatile int result = 0;
+
+    *plan = NULL;
+    PG_TRY();
+    {
+        result = SPI_execute_plan(running, &value, NULL, true, limit);
+    }
+    PG_CATCH();
+    {
+        put_back(plan, running);
+        PG_RE_THROW();
+    }
+    PG_END_TRY();
+    put_back(plan, running);
+    return result;
+}
+
 /* Runs a plan for one user; false, and no row, when the id cannot be a value of the column. */
-static bool execute(SPIPlanPtr plan, lt_id_kind kind, Datum user, Oid given, Oid column_type, long limit)
+static bool execute(SPIPlanPtr *plan, lt_id_kind kind, Datum user, Oid given, Oid column_type, long limit)
 {
     ltpg_key key;
     Datum value;
@@ -54,7 +86,7 @@ static bool execute(SPIPlanPtr plan, lt_id_kind kind, Datum user, Oid given, Oid
     if (!ltpg_key_fits(kind, key.bytes, column_type))
         return false;
     value = ltpg_key_datum(kind, key.bytes, key.length, column_type);
-    if (SPI_execute_plan(plan, &value, NULL, true, limit) != SPI_OK_SELECT)
+    if (execute_alone(plan, value, limit) != SPI_OK_SELECT)
         elog(ERROR, "reading a user's rows failed");
     return true;
 }
@@ -227,11 +259,13 @@ lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
     query = seen_query(model, relation, &columns);
     check_plan(&model->seen_plan, model->seen_query, model->seen_user_type, query, user_type);
     if (model->seen_plan == NULL) {
-        model->seen_query = MemoryContextStrdup(model->memory, query);
-        model->seen_user_type = user_type;
+        char *made_for = MemoryContextStrdup(model->memory, query);
+
         model->seen_plan = prepare(query, user_type);
+        model->seen_query = made_for;
+        model->seen_user_type = user_type;
     }
-    if (execute(model->seen_plan, model->bundle.user_id, user, type, user_type, 0))
+    if (execute(&model->seen_plan, model->bundle.user_id, user, type, user_type, 0))
         rows = take_rows(model, &columns);
     LTPG(env, lt_events_history(env, &rows, model->duplicates, model->bundle.label_kind, model->bundle.items.n, &seen));
     SPI_finish();
@@ -244,12 +278,14 @@ lt_pairs ltpg_live_seen(ltpg_model *model, Datum user, Oid type)
 static void prepare_user(ltpg_model *model, const char *relation, const char *key, Oid key_type)
 {
     MemoryContext old = MemoryContextSwitchTo(model->memory);
+    ltpg_features features = ltpg_features_bind(model->definition->user_features, &model->bundle.user_encoder, 1);
+    char *made_for = pstrdup(relation);
 
-    model->user_features = ltpg_features_bind(model->definition->user_features, &model->bundle.user_encoder, 1);
-    model->user_relation = pstrdup(relation);
     MemoryContextSwitchTo(old);
+    model->user_plan = prepare(query_of(features.select + strlen(", "), relation, key), key_type);
+    model->user_features = features;
+    model->user_relation = made_for;
     model->user_key_type = key_type;
-    model->user_plan = prepare(query_of(model->user_features.select + strlen(", "), relation, key), key_type);
 }
 
 /* Whether the columns that came are of the types that are going to be read. */
@@ -278,12 +314,12 @@ const lt_table *ltpg_live_user(ltpg_model *model, Datum user, Oid type)
     check_plan(&model->user_plan, model->user_relation, model->user_key_type, relation, key_type);
     if (model->user_plan == NULL)
         prepare_user(model, relation, key, key_type);
-    found = execute(model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
+    found = execute(&model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
     while (found && !types_hold(&model->user_features, SPI_tuptable->tupdesc)) {
         SPI_freeplan(model->user_plan);
         model->user_plan = NULL;
         prepare_user(model, relation, key, key_type);
-        found = execute(model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
+        found = execute(&model->user_plan, model->bundle.user_id, user, type, key_type, 1) && SPI_processed > 0;
     }
     if (found) {
         TupleTableSlot *slot = MakeSingleTupleTableSlot(SPI_tuptable->tupdesc, &TTSOpsHeapTuple);

@@ -43,6 +43,9 @@ static void read_row(void *context, TupleTableSlot *slot)
 /* One side's; returns how many. */
 static int64 read_side(newcomers *r, Oid relation, const char *id_column, lt_table *table)
 {
+    Oid *types;
+    int n;
+
     if (!OidIsValid(relation))
         return 0;
     r->relation = ltpg_relation_name(relation, "features relation");
@@ -56,7 +59,10 @@ static int64 read_side(newcomers *r, Oid relation, const char *id_column, lt_tab
                  errhint("Train the model again.")));
     r->rows = lt_table_reopen(table);
     r->features = ltpg_features_bind(relation, r->encoder, 2);
-    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), read_row, r);
+    types = ltpg_features_types(&r->features, 2, &n);
+    types[0] = r->key_type;
+    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), types, n,
+              read_row, r);
     *table = r->rows.t;
     return r->ids->n - r->known;
 }

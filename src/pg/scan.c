@@ -24,6 +24,8 @@
 
 typedef struct row_receiver {
     DestReceiver pub;
+    const Oid *types;
+    int n;
     ltpg_row_function each;
     void *context;
     MemoryContext row_memory;
@@ -43,17 +45,31 @@ static bool receive_row(TupleTableSlot *slot, DestReceiver *self)
 
 static void receive_startup(DestReceiver *self, int operation, TupleDesc typeinfo)
 {
+    const row_receiver *r = (row_receiver *)self;
+
+    for (int i = 0; i < r->n; i++) {
+        Form_pg_attribute column = TupleDescAttr(typeinfo, i);
+
+        if (OidIsValid(r->types[i]) && getBaseType(column->atttypid) != r->types[i])
+            ereport(ERROR,
+                    (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                     errmsg("column \"%s\" was changed to type %s while it was going to be read",
+                            NameStr(column->attname), format_type_be(column->atttypid)),
+                     errdetail("It was of type %s.", format_type_be(r->types[i])), errhint("Try again.")));
+    }
 }
 
 static void receive_nothing(DestReceiver *self)
 {
 }
 
-void ltpg_scan(const char *query, ltpg_row_function each, void *context)
+void ltpg_scan(const char *query, const Oid *types, int n, ltpg_row_function each, void *context)
 {
     row_receiver receiver = {
         /* any kind but DestNone, which SPI takes for a utility command, and DestSPI, which it counts itself */
         .pub = {receive_row, receive_startup, receive_nothing, receive_nothing, DestTuplestore},
+        .types = types,
+        .n = n,
         .each = each,
         .context = context,
     };

@@ -127,7 +127,7 @@ void ltpg_social_read(lt_env *env, const ltpg_definition *d, const lt_options *o
     edges->given = true;
     ltpg_scan(psprintf("SELECT %s, %s%s FROM %s", quote_identifier(d->user_column), quote_identifier(column),
                        select_weight, ltpg_relation_name(relation, "social relation")),
-              read_edge, &r);
+              (Oid[]){r.user_type, r.friend_type, r.weight_type}, r.has_weight ? 3 : 2, read_edge, &r);
     check_weights(&r);
 }
 

@@ -177,7 +177,14 @@ static void check_rows(const source_reader *r, const lt_options *options)
 
 static void scan_source(source_reader *r, Oid relation, const lt_options *options)
 {
+    const role *roles[] = {&r->user, &r->item, &r->label, &r->weight, &r->time};
     const lt_bundle *bundle = r->builder->bundle;
+    int n;
+    Oid *types = ltpg_features_types(&r->features, r->n_selected + 1, &n);
+
+    for (int i = 0; i < (int)lengthof(roles); i++)
+        if (roles[i]->attnum > 0)
+            types[roles[i]->attnum - 1] = roles[i]->type;
 
     if (r->user.attnum > 0) {
         ltpg_key_column_init(&r->user.key, r->user.type, bundle->user_id);
@@ -185,7 +192,7 @@ static void scan_source(source_reader *r, Oid relation, const lt_options *option
     }
     ltpg_scan(
         psprintf("SELECT %s%s FROM %s", r->select.data, r->features.select, ltpg_relation_name(relation, "source")),
-        read_row, r);
+        types, n, read_row, r);
     LTPG(r->env, lt_builder_flush(r->env, r->builder));
     check_rows(r, options);
 }
@@ -280,6 +287,9 @@ static void read_side_row(void *context, TupleTableSlot *slot)
 /* Reads a features relation into an encoder still fitting; without one, there is nothing to read. */
 static void read_side(side_reader *r, Oid relation, const char *id_column, const lt_options *options)
 {
+    Oid *types;
+    int n;
+
     if (!OidIsValid(relation))
         return;
     r->relation = ltpg_relation_name(relation, "features relation");
@@ -288,8 +298,10 @@ static void read_side(side_reader *r, Oid relation, const char *id_column, const
     ltpg_key_column_init(&r->key_column, r->key_type, r->id_kind);
     r->features = r->key_only ? (ltpg_features){.select = ""}
                               : ltpg_features_choose(r->env, relation, options, &r->key, 1, r->encoder, 2);
-    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), read_side_row,
-              r);
+    types = ltpg_features_types(&r->features, 2, &n);
+    types[0] = r->key_type;
+    ltpg_scan(psprintf("SELECT %s%s FROM %s", quote_identifier(r->key), r->features.select, r->relation), types, n,
+              read_side_row, r);
     check_features(options, &r->features);
 }
 

@@ -16,8 +16,12 @@
 
 /* Called for every row a query gives. Memory it takes in the current context is gone after the row. */
 typedef void (*ltpg_row_function)(void *context, TupleTableSlot *slot);
-/* Runs a SELECT as the current user, each row given to `each`. */
-extern void ltpg_scan(const char *query, ltpg_row_function each, void *context);
+/*
+ * Runs a SELECT as the current user, each row given to `each`.  types: the base types that its first n columns were
+ * found to have, InvalidOid where it does not matter; an error where they have others by now, for what is looked up
+ * before a query may have changed when the query has waited for its locks.
+ */
+extern void ltpg_scan(const char *query, const Oid *types, int n, ltpg_row_function each, void *context);
 
 /* "schema"."relation"; an error that names `role` ("source of model ...") when it is gone. */
 extern char *ltpg_relation_name(Oid relation, const char *role);
@@ -62,6 +66,8 @@ extern void ltpg_features_advise_text(Oid relation, const lt_encoder *encoder);
  * that is gone or changed to another kind is an error.
  */
 extern ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first);
+/* The types for ltpg_scan of `first - 1` other columns, to be filled in, and these behind them; *n: how many. */
+extern Oid *ltpg_features_types(const ltpg_features *features, int first, int *n);
 /* Whether ltpg_features_bind would find every column. */
 extern bool ltpg_features_fit(Oid relation, const lt_encoder *encoder);
 /* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity.

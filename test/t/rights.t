@@ -46,6 +46,48 @@ my $use = q{SELECT count(*) FROM longtail.recommend('m', 1, 3, exclude_seen => f
 my $denied = qr/^42501: permission denied for model "m"/;
 my $not_owner = qr/^42501: must be owner of model "m"/;
 
+# ---- what changes while it is looked at ----
+
+# A column whose type changes between the look at it and the reading of it, which waits for that change: text is not
+# taken for a number, nor a number for a place in memory.
+for my $to ('text USING u::text', 'bigint USING u::bigint') {
+    my ($altering, $training) = map { session(@there) } 1 .. 2;
+    ask($training, 'SET client_min_messages = error');
+    ask($altering, "BEGIN; ALTER TABLE shop.bought ALTER u TYPE $to, ALTER item TYPE text USING item::text");
+    request($training, q{SELECT rows > 0 FROM longtail.train('changing', 'shop.bought', 'popularity', 'u', 'item')});
+    for (1 .. 100) { last if ask_there(qq{SELECT wait_event_type FROM pg_stat_activity WHERE pid = $training->{pid}}) eq 'Lock'; select undef, undef, undef, 0.05 }
+    ask($altering, 'COMMIT');
+    my $said = ask($training, 'SELECT 1');
+    like($said, qr/^(?:ERROR:  column "u" was changed to type|t\n)/, "a column made $to while a training waited for it");
+    leave($_) for $altering, $training;
+}
+
+# A view whose function renames what is being read and asks the same model again.
+ask_there(<<'SQL');
+SET client_min_messages = error;
+CREATE SCHEMA turning;
+GRANT ALL ON SCHEMA turning TO PUBLIC;
+ALTER SCHEMA turning OWNER TO rights_eve;
+GRANT CREATE ON DATABASE rights_test TO rights_eve;
+SET ROLE rights_eve;
+CREATE TABLE turning.rows AS SELECT u::int, item FROM shop.bought;
+CREATE FUNCTION shop.turn() RETURNS boolean LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF current_setting('turning.depth', true)::int > 0 THEN
+        PERFORM set_config('turning.depth', (current_setting('turning.depth')::int - 1)::text, false);
+        EXECUTE format('ALTER SCHEMA %I RENAME TO %I', n.nspname, CASE n.nspname WHEN 'turning' THEN 'turned' ELSE 'turning' END)
+            FROM (SELECT nspname FROM pg_namespace WHERE nspname IN ('turning', 'turned')) n;
+        PERFORM longtail.recommend('turning', 1 + current_setting('turning.depth')::int);
+    END IF;
+    RETURN true;
+END $$;
+CREATE VIEW turning.view AS SELECT u, item FROM turning.rows WHERE shop.turn();
+SELECT longtail.train('turning', 'turning.view', 'popularity', 'u', 'item');
+SQL
+is(as('rights_eve', q{SET turning.depth = 6; SELECT count(*) FROM longtail.recommend('turning', 1, 3); SELECT count(*) FROM longtail.recommend('turning', 2, 3)}), "3\n3",
+    'a plan that is made anew while it runs');
+ask_there(q{SELECT longtail.drop_model(model) FROM longtail.models});
+
 # ---- roles by identity ----
 
 train('rights_ann', 'm');
