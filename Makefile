@@ -141,6 +141,40 @@ core-tests: $(CORE_TESTS)
 
 -include $(SANITIZED_OBJS:.o=.d) $(addsuffix .d,$(CORE_TESTS))
 
+# ---- fuzz targets: with a driver of our own under the same sanitizers; with clang's libFuzzer for hours ----
+
+FUZZ_TARGETS = $(patsubst $(top)/%.c,build/%,$(wildcard $(top)/test/fuzz/fuzz_*.c))
+FUZZ_HEADERS = $(top)/test/fuzz/fuzz.h $(wildcard $(top)/test/core/*.h)
+
+$(FUZZ_TARGETS): build/%: $(top)/%.c $(top)/test/fuzz/driver.c $(FUZZ_HEADERS) $(SANITIZED_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -I$(top)/test/core $< $(top)/test/fuzz/driver.c $(SANITIZED_OBJS) -lm -o $@
+
+fuzz-targets: $(FUZZ_TARGETS)
+.PHONY: fuzz-targets
+
+# Writes the corpora again; what fuzzing found stays beside.
+fuzz-corpus: build/test/fuzz/seeds
+	$< $(top)/test/fuzz/corpus
+build/test/fuzz/seeds: $(top)/test/fuzz/seeds.c $(FUZZ_HEADERS) $(SANITIZED_OBJS)
+	@mkdir -p $(@D)
+	$(CC) $(SANITIZE) -I$(top)/test/core $< $(SANITIZED_OBJS) -lm -o $@
+.PHONY: fuzz-corpus
+
+# To clang adding 0 to NULL is an overflow of pointers; it is what empty arrays do.
+CLANG ?= clang
+LIBFUZZER = $(filter-out -fsanitize=%,$(SANITIZE)) -fno-sanitize=pointer-overflow
+LIBFUZZER_OBJS = $(CORE_OBJS:build/src/core/%=build/libfuzzer/%)
+
+$(LIBFUZZER_OBJS): build/libfuzzer/%.o: $(top)/src/core/%.c
+	@mkdir -p $(@D)
+	$(CLANG) -fsanitize=fuzzer-no-link,address,undefined $(LIBFUZZER) -MMD -MP -c $< -o $@
+
+build/libfuzzer/fuzz_%: $(top)/test/fuzz/fuzz_%.c $(FUZZ_HEADERS) $(LIBFUZZER_OBJS)
+	$(CLANG) -fsanitize=fuzzer,address,undefined $(LIBFUZZER) -I$(top)/test/core $< $(LIBFUZZER_OBJS) -lm -o $@
+
+-include $(LIBFUZZER_OBJS:.o=.d)
+
 # ---- measurements of the core alone, built as the library is ----
 
 build/test/bench/%: $(top)/test/bench/%.c $(CORE_OBJS)

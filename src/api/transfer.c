@@ -86,10 +86,11 @@ static void check_bytes(const lt_archive *a, const char *bytes, int64 n)
 
     for (int64 i = 0; !fits && i < n; i++)
         if (IS_HIGHBIT_SET(bytes[i]))
-            ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                            errmsg("the model was exported from a database of encoding \"%s\", and this is one of \"%s\"",
-                                   a->encoding, GetDatabaseEncodingName()),
-                            errhint("Only models whose ids, categories and names are ASCII can change encodings.")));
+            ereport(ERROR,
+                    (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                     errmsg("the model was exported from a database of encoding \"%s\", and this is one of \"%s\"",
+                            a->encoding, GetDatabaseEncodingName()),
+                     errhint("Only models whose ids, categories and names are ASCII can change encodings.")));
     if (n > (int64)MaxAllocSize || memchr(bytes, '\0', (size_t)n) != NULL || !pg_verifymbstr(bytes, (int)n, true))
         refuse("a text is not in its encoding");
 }
@@ -251,11 +252,10 @@ static void tell_left_behind(Oid relation, const lt_archive_relation *r, const c
 {
     if (relation != LTPG_LEFT_BEHIND)
         return;
-    ereport(NOTICE,
-            (r->name[0] == '\0' ? errmsg("the %s was gone already where the model was exported", role)
-                                : errmsg("there is no %s here to read: the %s", quote_qualified_identifier(r->schema, r->name),
-                                         role),
-             errdetail("%s", then)));
+    ereport(NOTICE, (r->name[0] == '\0' ? errmsg("the %s was gone already where the model was exported", role)
+                                        : errmsg("there is no %s here to read: the %s",
+                                                 quote_qualified_identifier(r->schema, r->name), role),
+                     errdetail("%s", then)));
 }
 
 static Oid source_argument(FunctionCallInfo fcinfo)
@@ -263,10 +263,10 @@ static Oid source_argument(FunctionCallInfo fcinfo)
     Oid source = PG_GETARG_OID(2);
 
     if (!can_be_read(source))
-        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE), errmsg("source %s is nothing that rows can be read from",
-                                                                   get_rel_name(source) == NULL
-                                                                       ? psprintf("with OID %u", source)
-                                                                       : quote_identifier(get_rel_name(source)))));
+        ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
+                        errmsg("source %s is nothing that rows can be read from",
+                               get_rel_name(source) == NULL ? psprintf("with OID %u", source)
+                                                            : quote_identifier(get_rel_name(source)))));
     return source;
 }
 

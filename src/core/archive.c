@@ -10,7 +10,7 @@
 #include <string.h>
 
 #define FORMAT_VERSION 1
-#define LOG_BYTES 36 /* an epoch's */
+#define LOG_BYTES 36   /* an epoch's */
 #define TRIAL_BYTES 53 /* of one without any text */
 
 static const char magic[8] = {'L', 'T', 'E', 'X', 'P', 'O', 'R', 'T'};

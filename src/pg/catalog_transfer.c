@@ -148,8 +148,8 @@ static void gather_log(MemoryContext caller, const ltpg_version *version, lt_arc
                      " FROM longtail.training_epoch WHERE model_id = $1 AND version = $2 ORDER BY epoch",
                      &a, true, SPI_OK_SELECT);
     out->n_log = (int32)SPI_processed;
-    out->log = MemoryContextAllocExtended(caller, Max(SPI_processed, 1) * sizeof *out->log,
-                                          MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
+    out->log =
+        MemoryContextAllocExtended(caller, Max(SPI_processed, 1) * sizeof *out->log, MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
     for (int32 i = 0; i < out->n_log; i++)
         out->log[i] = (lt_epoch){.epoch = (int)whole_field(i, 1, 0),
                                  .train_loss = float_field(i, 2),
@@ -164,9 +164,10 @@ static void gather_trials(MemoryContext caller, const ltpg_version *version, lt_
     bool is_null;
 
     give_version(&a, version);
-    ltpg_catalog_run("SELECT algorithm, options::pg_catalog.text, error, validation_value, aplt, epochs, seconds, chosen"
-                     " FROM longtail.training_trial WHERE model_id = $1 AND version = $2 ORDER BY trial",
-                     &a, true, SPI_OK_SELECT);
+    ltpg_catalog_run(
+        "SELECT algorithm, options::pg_catalog.text, error, validation_value, aplt, epochs, seconds, chosen"
+        " FROM longtail.training_trial WHERE model_id = $1 AND version = $2 ORDER BY trial",
+        &a, true, SPI_OK_SELECT);
     out->n_trials = (int32)SPI_processed;
     out->trial = MemoryContextAllocExtended(caller, Max(SPI_processed, 1) * sizeof *out->trial,
                                             MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
