@@ -26,7 +26,6 @@ sub clean
     system('dropdb', '--if-exists', $_) for $database, 'rights_restored';
     sql("SET client_min_messages = error; DROP ROLE IF EXISTS $_") for @roles, "rights_anna";
 }
-open my $nowhere, '>', '/dev/null';
 clean();
 sql("CREATE ROLE $_") for @roles;
 sql("CREATE DATABASE $database OWNER rights_boss");
@@ -87,6 +86,168 @@ SQL
 is(as('rights_eve', q{SET turning.depth = 6; SELECT count(*) FROM longtail.recommend('turning', 1, 3); SELECT count(*) FROM longtail.recommend('turning', 2, 3)}), "3\n3",
     'a plan that is made anew while it runs');
 ask_there(q{SELECT longtail.drop_model(model) FROM longtail.models});
+
+# ---- without a grant ----
+
+train('rights_ann', 'm');
+as('rights_ann', $use); # cached, and in a file
+
+# A value for an argument of any function, by its name or type.
+my %by_name = (model => q{'m'}, with => q{'m'}, user_column => q{'u'}, item_column => q{'item'}, algorithm => q{'popularity'}, role => q{'rights_eve'}, method => q{'none'},
+    period => q{'day'}, user_id => q{'1'::text}, item_id => q{'item 1'::text}, attribute => q{'item'}, metric => q{'ndcg'}, test => q{'shop.bought'});
+my %by_type = (text => q{'none'}, name => q{'u'}, integer => 1, bigint => 1, 'integer[]' => q{'{1}'}, 'double precision' => 0.5, boolean => 'true', jsonb => q{'{}'},
+    'double precision[]' => q{'{0.1,0.5}'}, regclass => q{'shop.bought'}, anyelement => '1', '"any"' => q{'1'::text}, anyarray => q{ARRAY['item 1', 'item 2']}, record => 'ROW(1)',
+    bytea => q{''}, interval => q{'1 day'}, 'text[]' => q{'{a}'}, 'longtail.role' => q{'public'});
+# Calls with one argument changed: of every function with an argument that names a model.  An "any" is given by place.
+sub calls
+{
+    my ($model_only, $change) = @_;
+    my @calls;
+    for (split /\n/, ask_there(q{SELECT p.proname, string_agg(concat_ws('|', coalesce(a.name, ''), format_type(a.type, NULL), a.place <= p.pronargs - p.pronargdefaults), ',' ORDER BY a.place)
+            FROM pg_proc p, LATERAL unnest(p.proargtypes, p.proargnames[1:p.pronargs]) WITH ORDINALITY a (type, name, place)
+            WHERE p.pronamespace = 'longtail'::regnamespace AND p.prokind = 'f' AND NOT 'internal'::regtype = ANY (p.proargtypes) AND p.proname !~ '^(predictor|role|relation)_|_(add|final|combine)$'
+            GROUP BY p.oid, p.proname ORDER BY p.proname, p.oid})) {
+        my ($name, $arguments) = split /\|/, $_, 2;
+        my @arguments = map { [split /\|/] } split /,/, $arguments;
+        next if $model_only && !grep { $_->[0] eq 'model' } @arguments;
+        my @plain = map { [$_->[0], $_->[1], $by_name{$_->[0]} // $by_type{$_->[1]} // 'NULL', $_->[2]] } @arguments;
+        push @calls, $change ? $change->($name, \@plain) : call_of($name, \@plain);
+    }
+    return @calls;
+}
+sub call_of
+{
+    my ($name, $arguments, $changed) = @_;
+    my @given = grep { $_->[3] eq 't' || $_->[0] eq 'model' || (defined $changed && $_ == $changed) } @$arguments;
+    return "SELECT count(*) FROM longtail.$name(" . join(', ', map { $_->[0] ne '' ? "\"$_->[0]\" => $_->[2]" : $_->[2] } @given) . ')';
+}
+
+my @calls = calls(1);
+cmp_ok(scalar @calls, '>', 40, @calls . ' functions have a model');
+my %said = map { $_ => fails('rights_eve', $_) } @calls;
+is(join("\n", map { "$_: $said{$_}" } grep { $said{$_} !~ /^42501: (?:permission denied for model "m"|must be owner of model "m")/ } @calls), '', 'each refuses who was not granted it');
+is(join("\n", map { "$_: $said{$_}" } grep { $said{$_} =~ /item \d/ } @calls), '', 'and says nothing of it');
+
+for (split /\n/, ask_there(q{SELECT relkind, oid::regclass FROM pg_class WHERE relnamespace = 'longtail'::regnamespace AND relkind IN ('r', 'S', 'v', 't') ORDER BY 2})) {
+    my ($kind, $relation) = split /\|/;
+    if ($kind ne 'v') { like(fails('rights_eve', "SELECT * FROM $relation"), qr/^42501:/, "$relation is nobody's"); next }
+    is(as('rights_eve', "SELECT count(*) FROM $relation"), 0, "$relation shows nothing of it");
+    unlike(as('rights_eve', "EXPLAIN (ANALYZE, VERBOSE, COSTS off, TIMING off) SELECT * FROM $relation"), qr/item \d|'popularity/, 'nor does its plan');
+}
+ask_there('ANALYZE longtail.model, longtail.model_data, longtail.model_version');
+is(as('rights_eve', q{SELECT count(*) FROM pg_stats WHERE schemaname = 'longtail'}), 0, 'statistics of the tables show nothing');
+is(as('rights_eve', q{SELECT count(*) FROM pg_stat_activity WHERE usename <> current_user AND query <> '<insufficient privilege>' AND query <> ''}), 0, 'nor does the activity of others');
+is(join(' ', grep { (stat)[2] & 077 } glob "$ENV{PGDATA}/base/pgsql_tmp/*longtail*"), '', 'files of images are the server\'s alone');
+like(fails('rights_eve', q{SELECT pg_read_binary_file('base/pgsql_tmp')}), qr/^42501:/, 'as is reading files');
+
+# ---- whose rights ----
+
+ask_there(q{GRANT CREATE ON SCHEMA public TO PUBLIC});
+as('rights_ann', qq{CREATE FUNCTION lent() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS \$\$ $use \$\$;
+    CREATE FUNCTION lent_models() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog AS \$\$ SELECT count(*) FROM longtail.models \$\$;
+    CREATE VIEW listed AS $use; CREATE VIEW invoked WITH (security_invoker) AS $use; GRANT SELECT ON listed, invoked TO PUBLIC});
+is(as('rights_eve', 'SELECT lent(), lent_models()'), '3|1', 'a function of its owner\'s lends the model');
+like(fails('rights_eve', 'SELECT lent(); ' . $use), $denied, 'for as long as it runs');
+like(fails('rights_eve', "SELECT * FROM $_"), $denied, "a view does not: $_") for qw(listed invoked);
+for my $change ('SET ROLE', 'SET SESSION AUTHORIZATION') {
+    my $said = try_sql("SET client_min_messages = error; $change rights_ann; PREPARE p AS $use; EXECUTE p; EXECUTE p; $change rights_eve; EXECUTE p; $change rights_ann; EXECUTE p;", @there);
+    like($said, qr/^3\n3\n.*42501: permission denied for model "m"(?:(?!^\d+$).)*^3$/ms, "a prepared plan and a cached model after $change");
+}
+as('rights_ann', q{SET client_min_messages = error; CREATE TABLE shop.leads AS SELECT i AS x, i > 5000 AS won FROM generate_series(1, 10000) i;
+    SELECT longtail.train('leads', 'shop.leads', 'logistic', label_column => 'won', options => '{"split": "none"}'); GRANT SELECT ON shop.leads TO PUBLIC; ANALYZE shop.leads});
+my $parallel = q{SET parallel_setup_cost = 0; SET parallel_tuple_cost = 0; SET min_parallel_table_scan_size = 0; SET max_parallel_workers_per_gather = 2;};
+my $predicting = q{SELECT count(*) FROM shop.leads l WHERE longtail.predict('leads', l) > 0.5};
+like(as('rights_ann', "$parallel EXPLAIN $predicting"), qr/Workers Planned/, 'a parallel plan');
+cmp_ok(as('rights_ann', "$parallel $predicting"), '>', 1000, 'with its workers');
+like(fails('rights_eve', "$parallel $predicting"), qr/^42501: permission denied for model "leads"/, 'has the rights of its leader');
+
+# Column privileges, for whom the model is granted.
+as('rights_ann', q{SELECT longtail.grant_model('m', 'public')});
+ask_there(q{REVOKE ALL ON shop.bought FROM PUBLIC; ALTER TABLE shop.bought OWNER TO rights_ann; ALTER TABLE shop.bought ADD COLUMN secret text; GRANT SELECT (u) ON shop.bought TO rights_eve});
+like(fails('rights_eve', q{SELECT * FROM longtail.recommend('m', 1, 3)}), qr/^42501: permission denied for table bought/, 'a live read needs the item\'s column');
+ask_there(q{GRANT SELECT (item) ON shop.bought TO rights_eve});
+is(as('rights_eve', q{SELECT count(*) FROM longtail.recommend('m', 1, 3)}), 3, 'and the user\'s, no other');
+like(fails('rights_eve', q{SELECT longtail.train('mine', 'shop.bought', 'logistic', 'u', 'item')}), qr/^42501: permission denied for table bought/, 'training reads every column that is a feature');
+as('rights_eve', q{SET client_min_messages = error; SELECT longtail.train('mine', 'shop.bought', 'logistic', 'u', 'item', options => '{"features": ["-secret"]}'); SELECT longtail.drop_model('mine')});
+pass('and none that is not');
+
+# One plan, several roles, each with rows of its own.
+ask_there(q{ALTER TABLE shop.bought ENABLE ROW LEVEL SECURITY; CREATE POLICY few ON shop.bought TO rights_eve USING (item < 'item 12'); CREATE POLICY none ON shop.bought TO rights_kim USING (false); GRANT SELECT ON shop.bought TO rights_kim});
+my $new = q{EXECUTE new;};
+is(try_sql("SET client_min_messages = error; SET plan_cache_mode = force_generic_plan; PREPARE new AS SELECT count(*) FROM longtail.recommend('m', 1, 100);"
+    . join('', map { "SET ROLE $_; $new" } qw(rights_ann rights_eve rights_kim rights_ann rights_kim rights_eve)), @there), "12\n19\n20\n12\n20\n19", 'row-level security in one plan, each role its own');
+ask_there(q{ALTER TABLE shop.bought DISABLE ROW LEVEL SECURITY; GRANT SELECT ON shop.bought TO PUBLIC; ALTER TABLE shop.bought DROP COLUMN secret});
+as('rights_ann', q{SELECT longtail.revoke_model('m', 'public')});
+
+# Code of others in what is read runs as who reads it, as in any query; a cast that a query would not use does not run.
+ask_there(q{CREATE TABLE shop.ran (who text); GRANT ALL ON shop.ran TO PUBLIC});
+as('rights_eve', <<'SQL');
+SET client_min_messages = error;
+CREATE FUNCTION shop.spy(item text) RETURNS text LANGUAGE plpgsql VOLATILE AS $$ BEGIN INSERT INTO shop.ran VALUES ('view ' || current_user); RETURN item; END $$;
+CREATE VIEW shop.spied AS SELECT u, shop.spy(item) AS item FROM shop.bought;
+GRANT SELECT ON shop.spied TO PUBLIC;
+SELECT longtail.train('spied', 'shop.spied', 'popularity', 'u', 'item');
+SELECT longtail.grant_model('spied', 'public');
+CREATE TYPE shop.point AS (x real);
+CREATE FUNCTION shop.spy(point shop.point) RETURNS real[] LANGUAGE plpgsql AS $$ BEGIN INSERT INTO shop.ran VALUES ('cast ' || current_user); RETURN ARRAY[point.x]; END $$;
+CREATE CAST (shop.point AS real[]) WITH FUNCTION shop.spy(shop.point) AS IMPLICIT;
+CREATE TABLE shop.points AS SELECT i % 2 = 0 AS y, ROW(i)::shop.point AS p, i AS x FROM generate_series(1, 100) i;
+GRANT SELECT ON shop.points TO PUBLIC;
+SQL
+as('rights_kim', q{SELECT count(*) FROM longtail.recommend('spied', 1, 3)});
+as('rights_kim', q{SET client_min_messages = error; SELECT longtail.train('points', 'shop.points', 'logistic', label_column => 'y')});
+is(ask_there('SELECT DISTINCT who FROM shop.ran ORDER BY 1'), "view rights_eve\nview rights_kim", 'what runs as whom: a view\'s functions as its reader, no cast');
+is(fails('rights_kim', q{SELECT longtail.recommend('spied', 1, 3, exclude_seen => false)}), 'no error', 'without a live read, nothing');
+SKIP: {
+    skip 'restrict_nonsystem_relation_kind is not there', 1 unless ask_there(q{SELECT count(*) FROM pg_settings WHERE name = 'restrict_nonsystem_relation_kind'});
+    like(fails('rights_kim', q{SET restrict_nonsystem_relation_kind = 'view'; SELECT longtail.recommend('spied', 1, 3)}), qr/^55000:/, 'who will not read views can say so');
+}
+
+# ---- names and texts that want to be SQL ----
+
+my $evil = qq{a"b'c;\n DROP TABLE shop.canary; --%s\\ \$1 \$\$};
+my $quoted = "'" . ($evil =~ s/'/''/gr) . "'";
+ask_there(q{CREATE TABLE shop.canary AS SELECT 1; ALTER TABLE shop.canary OWNER TO rights_ann});
+my $made = as('rights_ann', <<"SQL");
+SET client_min_messages = error;
+DO \$do\$ BEGIN EXECUTE format('CREATE TABLE shop.%1\$I AS SELECT u AS %2\$I, item AS %3\$I, u %% 3 AS %4\$I FROM shop.bought', $quoted, $quoted || 'u', $quoted || 'i', $quoted || 'f');
+    EXECUTE format('CREATE TABLE shop.%1\$I AS SELECT DISTINCT item AS %2\$I, item || %4\$L AS %3\$I FROM shop.bought', $quoted || 'items', $quoted || 'i', $quoted || 'f', $quoted); END \$do\$;
+SELECT promoted FROM longtail.train($quoted, format('shop.%I', $quoted)::regclass, 'logistic', $quoted || 'u', $quoted || 'i', item_features => format('shop.%I', $quoted || 'items')::regclass);
+SELECT count(*) FROM longtail.recommend($quoted, 1, 3, 'calibrated', 0.5, options => jsonb_build_object('attribute', $quoted || 'f'));
+SELECT count(*) > 5 FROM longtail.evaluate($quoted, format('shop.%I', $quoted)::regclass);
+SELECT length(longtail.report($quoted, format('shop.%I', $quoted)::regclass)) > 1000;
+SELECT count(*) > 0 FROM longtail.exposure($quoted, format('shop.%I', $quoted)::regclass, $quoted || 'i', attribute => $quoted || 'f');
+SELECT count(*) > 0 FROM longtail.explain($quoted, 1, 'item 1');
+SELECT version FROM longtail.retrain($quoted);
+SELECT longtail.drop_model($quoted);
+SQL
+is($made =~ s/\n+$//r, "t\n3\nt\nt\nt\nt\n2", 'a model whose every name wants to be SQL');
+
+my (@wrong, $tried);
+for (calls(0, sub {
+        my ($name, $arguments) = @_;
+        return map { my $at = $_; $at->[1] =~ /^(?:text|name|jsonb|"any"|anyelement|text\[\]|anyarray)$/ ? do {
+                my $was = $at->[2];
+                $at->[2] = $at->[1] eq 'jsonb' ? "jsonb_build_object('rerank', $quoted, $quoted, $quoted)" : $at->[1] eq 'name' ? "$quoted\::name" : $at->[1] =~ /\[\]|array/ ? "ARRAY[$quoted]" : "$quoted\::text";
+                my $call = call_of($name, $arguments, $at);
+                $at->[2] = $was;
+                $call } : () } @$arguments })) {
+    my $said = fails('rights_ann', "BEGIN; $_; ROLLBACK");
+    $tried++;
+    push @wrong, "$_: $said" if $said =~ /^(?:42601|XX000|42P01.*canary)/;
+}
+is(join("\n", @wrong), '', "$tried calls with such a text in an argument: none is SQL");
+is(ask_there('SELECT count(*) FROM shop.canary'), 1, 'nothing of it ran');
+
+# What is planted where names are looked up first.
+as('rights_ann', q{SET client_min_messages = error; SET search_path = pg_temp, pg_catalog;
+    CREATE TEMP TABLE model (name text, model_id int, owner text); CREATE TEMP TABLE model_version (x int); CREATE TEMP VIEW models AS SELECT 1; CREATE TYPE pg_temp.role AS (x int);
+    CREATE FUNCTION pg_temp.count(*) RETURNS int LANGUAGE sql AS 'SELECT 1/0'} =~ s/count\(\*\)/count()/r . q{;
+    SELECT longtail.promote('m', 1), longtail.grant_model('m', 'rights_bob'); SELECT longtail.retrain('m'); SELECT longtail.revoke_model('m', 'rights_bob'); SELECT model FROM longtail.models});
+pass('tables, types and functions in pg_temp are not taken for the catalog\'s');
+as('rights_ann', q{SELECT longtail.drop_model('m'), longtail.drop_model('leads')});
+ask_there(q{SELECT longtail.drop_model(model) FROM longtail.models; SET client_min_messages = error; REASSIGN OWNED BY rights_ann, rights_eve TO postgres;
+    DROP OWNED BY rights_ann, rights_eve, rights_kim; GRANT SELECT ON shop.bought TO PUBLIC});
 
 # ---- roles by identity ----
 
