@@ -63,6 +63,8 @@ void ltpg_run_decide(ltpg_run *run, bool new_definition, bool has_active)
         r->decision = "promoted: no version was active";
     else if (lt_option_is(&run->plan.options, "promote", "always"))
         r->decision = "promoted: option promote is always";
+    else if (run->plan.private)
+        r->decision = "promoted: a comparison on rows would break the promise of private training";
     else if (lt_option_is(&run->plan.options, "split", "none") ||
              lt_option_float(&run->plan.options, "validation_fraction") == 0)
         r->decision = "promoted: no validation part to compare on was asked for";

@@ -42,9 +42,10 @@ typedef struct fit_state {
 
 /* The common options that mean something here; all others of the common table are about tables and rankings. */
 static const char *const common_allowed[] = {"seed", "split", "validation_fraction", "invalid", "standardize", NULL};
-/* An algorithm's own options that need users and items. */
+/* An algorithm's own options that need users and items, or a stored model that says what it promises. */
 static const char *const own_refused[] = {
-    "embedding", "factors", "id_features", "negatives", "negative_exponent", "sampling_correction", NULL};
+    "embedding",           "factors",    "id_features", "negatives", "negative_exponent",
+    "sampling_correction", "dp_epsilon", "dp_delta",    "dp_clip",   NULL};
 
 static bool listed(const char *name, const char *const *list)
 {

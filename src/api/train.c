@@ -137,6 +137,7 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
                       lt_option_float(&run.plan.options, "rerank_strength"),
                       lt_option_text(&run.plan.options, "rerank_options"));
     check_definition(definition, ltpg_algorithm(definition->algorithm));
+    ltpg_privacy_prepare(env, definition, &run.plan);
     ltpg_env_team(env);
     run.progress = ltpg_progress_start(definition->name);
     run.memory = AllocSetContextCreate(CurrentMemoryContext, "longtail training", ALLOCSET_DEFAULT_SIZES);

@@ -33,6 +33,7 @@ typedef struct ltpg_candidate {
 } ltpg_candidate;
 
 typedef struct ltpg_plan {
+    bool private;       /* differentially private */
     bool searched;      /* several things were asked to be tried: trials are told and stored */
     lt_options options; /* of reading, choosing and promoting: what all candidates share */
     const char *metric; /* what all are measured by; NULL: what the first one calls for */
@@ -61,6 +62,10 @@ typedef struct ltpg_run {
 /* What the options ask to be tried, every combination checked (search.c). given: options laid over the definition's, or
  * NULL. */
 extern void ltpg_plan_make(lt_env *env, const ltpg_definition *definition, const Jsonb *given, ltpg_plan *plan);
+
+/* Where the training is to be differentially private: refuses what breaks the promise, and hides what rows are held
+ * out (privacy.c). */
+extern void ltpg_privacy_prepare(lt_env *env, const ltpg_definition *definition, ltpg_plan *plan);
 
 /* Reads and encodes the relations (read.c). */
 extern void ltpg_run_read(ltpg_run *run);

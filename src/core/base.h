@@ -55,6 +55,8 @@ typedef struct lt_env {
     bool (*pending)(void *context); /* whether `cancelled` has something to see to; always returns; may be NULL */
     void (*log)(void *context, const lt_epoch *epoch); /* may be NULL */
     double (*seconds)(void *context);                  /* a monotonic clock */
+    /* Fills `bytes` with random bytes nobody can foresee or repeat; false: there are none. NULL: no such source. */
+    bool (*secure_random)(void *context, void *bytes, size_t n);
     void *context;
     size_t budget; /* bytes lt_alloc may hold at once; 0 is no limit */
     size_t used;

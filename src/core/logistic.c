@@ -18,6 +18,8 @@
 #include "logistic_fit.h"
 #include "forget.h"
 #include "image.h"
+#include "logistic_private.h"
+#include "private_fit.h"
 
 #include <math.h>
 #include <string.h>
@@ -47,6 +49,11 @@ static const lt_option options[] = {
      "negatives are drawn in proportion to an item's interactions to this power; 0 is uniformly"},
     {"sampling_correction", LT_OPT_BOOL, "false", 0, 0, NULL,
      "correct probabilities for the sampling, to those of the whole catalogue"},
+    LT_PRIVATE_OPTIONS,
+    {"learning_rate", LT_OPT_FLOAT, "0", 0, 100, NULL,
+     "step size of differentially private training; 0: by the number of columns"},
+    {"batch_size", LT_OPT_INT, "0", 0, 1e9, NULL,
+     "rows a step of differentially private training takes on average; 0: all"},
 };
 
 /* ---- training ---- */
@@ -57,6 +64,8 @@ static lt_status check_options(lt_env *env, const lt_options *o, int64_t columns
 
     if ((newton || cg) && lt_option_float(o, "l1") > 0)
         lt_fail(env, LT_INVALID, "solver %s cannot be combined with an l1 penalty", newton ? "newton" : "newton_cg");
+    else if (lt_option_float(o, "learning_rate") > 0 || lt_option_int(o, "batch_size") > 0)
+        return lt_fail(env, LT_INVALID, "options \"learning_rate\" and \"batch_size\" of logistic need dp_epsilon");
     else if (newton && columns > LT_LOGISTIC_NEWTON_MOST)
         lt_fail(env, LT_INVALID, "solver newton is for at most %d columns, and there are %lld", LT_LOGISTIC_NEWTON_MOST,
                 (long long)columns);
@@ -135,6 +144,11 @@ static lt_status logistic_train(lt_env *env, const lt_dataset *data, const lt_op
                             .c = 1 + (int64_t)data->design.dense + data->design.sparse,
                             .start = env->seconds(env->context)};
 
+    if (lt_private_wanted(o)) {
+        model->link = LT_LINK_LOGISTIC;
+        LT_TRY(copy_design(env, &data->design, &model->design));
+        return lt_logistic_train_private(env, data, o, model, fit);
+    }
     LT_TRY(check_options(env, o, f.c));
     f.solver = lt_option_is(o, "solver", "newton")      ? LT_LOGISTIC_NEWTON
                : lt_option_is(o, "solver", "newton_cg") ? LT_LOGISTIC_NEWTON_CG

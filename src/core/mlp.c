@@ -25,6 +25,7 @@
  */
 #include "mlp_objective.h"
 #include "mlp_softmax.h"
+#include "private_fit.h"
 #include "shuffle.h"
 
 #include <math.h>
@@ -419,10 +420,52 @@ static lt_status run(lt_env *env, lt_job *job, lt_fit *fit, lt_network *kept)
     return LT_OK;
 }
 
+/* ---- with differential privacy ---- */
+
+static lt_status measure_private(lt_env *env, void *context, lt_network *net, double *value)
+{
+    return measure_metric(env, context, net, value);
+}
+
+/* The label's mean and standard deviation, which the weights then have, are the only figures of all rows it takes. */
+static lt_status run_private(lt_env *env, lt_job *job, lt_network *kept, lt_privacy *privacy)
+{
+    const lt_options *o = job->options;
+    const lt_dataset *data = job->data;
+    lt_mlp_trainer *t = &job->trainer;
+    lt_private_fit *f;
+    double start;
+
+    LT_TRY(lt_private_check(env, o));
+    LT_TRY(measure(env, job, &data->train, &start));
+    job->objective.weight_scale = 1;
+    t->optimizer.l2 = (float)(lt_option_float(o, "regularization") / (double)data->train.n);
+    t->optimizer.l1 = (float)(lt_option_float(o, "l1") / (double)data->train.n);
+    LT_TRY(lt_mlp_trainer_init(env, t, t->net.dense + (t->net.sparse > 0), &job->rng));
+    *kept = t->net;
+    LT_TRY(lt_mlp_alloc(env, kept));
+    LT_TRY(lt_alloc(env, &f, 1, sizeof *f, "the training"));
+    LT_TRY(lt_private_init(env,
+                           &(lt_private_spec){.inputs = &job->inputs,
+                                              .train = &data->train,
+                                              .validation = &data->validation,
+                                              .options = o,
+                                              .objective = job->objective,
+                                              .optimizer = t->optimizer,
+                                              .batch = t->batch,
+                                              .epochs = job->epochs,
+                                              .measure = data->measure == NULL ? NULL : measure_private,
+                                              .context = job},
+                           &t->net, f));
+    return lt_private_run(env, f, kept, privacy);
+}
+
 static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options *options, lt_model *model, lt_fit *fit)
 {
     lt_job *job;
     lt_network kept = {0}, stored;
+    bool private = lt_private_wanted(options);
+    lt_privacy privacy;
 
     *fit = (lt_fit){0};
     if (data->train.n == 0)
@@ -437,12 +480,19 @@ static lt_status mlp_train(lt_env *env, const lt_dataset *data, const lt_options
     LT_TRY(check_labels(env, job, &data->train));
     LT_TRY(check_labels(env, job, &data->validation));
     LT_TRY(choose_network(env, job));
-    LT_TRY(run(env, job, fit, &kept));
+    if (private)
+        LT_TRY(run_private(env, job, &kept, &privacy));
+    else
+        LT_TRY(run(env, job, fit, &kept));
+    if (private)
+        *fit = (lt_fit){.epochs = job->epochs, .loss = NAN};
 
     model->link = link_of(job);
     model->design = data->design;
     lt_mlp_trainer_free(env, &job->trainer);
     LT_TRY(lt_mlp_store(env, &kept, model));
+    if (private)
+        LT_TRY(lt_privacy_store(env, &privacy, model));
     /* A loss can stay finite for one more epoch than the weights. */
     if (lt_mlp_load(env, model, &stored) != LT_OK)
         return diverged(env, job, fit->epochs);

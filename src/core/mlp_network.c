@@ -2,7 +2,8 @@
  * mlp_network.c: the network that predicts: its arrays, and examples through it in blocks.
  *
  * Invariant: lt_mlp_load accepts a model only when every array has the shape that "shape" and the design demand and no
- * array is left over, so that nothing after it checks an index.  "shape" is [activation, embedding, outputs of layer 0,
+ * array is left over (but "privacy", which nothing here reads), so that nothing after it checks an index.  "shape" is
+ * [activation, embedding, outputs of layer 0,
  * ..., of layer L-1].  The product branch is there when "user_factors" is, with as many factors as that has columns.
  */
 #include "mlp_network.h"
@@ -142,12 +143,13 @@ lt_status lt_mlp_view(lt_env *env, const lt_model *model, lt_network *net)
 lt_status lt_mlp_load(lt_env *env, const lt_model *model, lt_network *net)
 {
     lt_mlp_array array[LT_MLP_ARRAYS];
-    int n;
+    int n, extra;
 
     LT_TRY(lt_mlp_view(env, model, net));
     n = lt_mlp_arrays(net, array);
-    if (model->n_arrays != 1 + n)
-        return lt_fail(env, LT_CORRUPT, "the network has %d arrays where its shape has %d", model->n_arrays, 1 + n);
+    extra = 1 + (lt_model_array(model, "privacy") != NULL);
+    if (model->n_arrays != extra + n)
+        return lt_fail(env, LT_CORRUPT, "the network has %d arrays where its shape has %d", model->n_arrays, extra + n);
     for (int i = 0; i < n; i++)
         for (int64_t j = 0; j < array[i].rows * array[i].cols; j++)
             if (!isfinite((*array[i].values)[j]))

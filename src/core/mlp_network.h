@@ -20,7 +20,7 @@
 #define LT_MLP_WIDTH 4096 /* the widest layer */
 
 /* mlp_options.c */
-enum { LT_MLP_OPTIONS = 21 };
+enum { LT_MLP_OPTIONS = 24 };
 extern const lt_option lt_mlp_options[LT_MLP_OPTIONS];
 
 /* Weights that predict: batch norm and the label's scale are folded into them. */

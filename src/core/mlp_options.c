@@ -1,7 +1,7 @@
 /*
  * mlp_options.c: the table of the multi-layer perceptron's options.
  */
-#include "mlp_network.h"
+#include "private_fit.h"
 
 const lt_option lt_mlp_options[] = {
     {"hidden", LT_OPT_INTS, "[64, 32]", 1, LT_MLP_WIDTH, NULL,
@@ -43,6 +43,7 @@ const lt_option lt_mlp_options[] = {
     {"sampling_correction", LT_OPT_BOOL, "false", 0, 0, NULL,
      "whether scores are corrected for the sampling of negatives, so that they hold for the full catalogue; with loss "
      "softmax they are unless false is given"},
+    LT_PRIVATE_OPTIONS,
 };
 
 _Static_assert(sizeof lt_mlp_options / sizeof *lt_mlp_options == LT_MLP_OPTIONS, "their number is in mlp_network.h");

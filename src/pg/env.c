@@ -53,6 +53,11 @@ static double env_seconds(void *context)
     return INSTR_TIME_GET_DOUBLE(now);
 }
 
+static bool env_secure_random(void *context, void *bytes, size_t n)
+{
+    return pg_strong_random(bytes, n);
+}
+
 static void env_log(void *context, const lt_epoch *epoch)
 {
     ltpg_progress_epoch(((env_context *)context)->progress, epoch);
@@ -69,6 +74,7 @@ lt_env *ltpg_env(MemoryContext context, int budget_kb)
     env->cancelled = env_cancelled;
     env->pending = env_pending;
     env->seconds = env_seconds;
+    env->secure_random = env_secure_random;
     callback->memory = context;
     env->context = callback;
     env->budget = (size_t)budget_kb * 1024;

@@ -43,6 +43,7 @@ static const double *array(const fitted *f, const char *name)
     return a == NULL ? NULL : a->d;
 }
 
+static bool trained(const fitted *f, lt_env *env, const char *what) __attribute__((unused));
 static bool trained(const fitted *f, lt_env *env, const char *what)
 {
     return ok(f->status == LT_OK && f->fit.converged, "%s: trained in %d iterations %s", what, f->fit.epochs,
@@ -50,6 +51,7 @@ static bool trained(const fitted *f, lt_env *env, const char *what)
 }
 
 /* 300 rows x 4 by a formula whose numbers floats hold exactly; scikit-learn was given the same. */
+static lt_dataset formula_data(lt_env *env) __attribute__((unused));
 static lt_dataset formula_data(lt_env *env)
 {
     lt_dataset d = {.row = {.n = 300, .dense = 4}, .design.row_dense = 4, .train.n = 300};
