@@ -22,7 +22,6 @@ sub learn
 {
     my ($sql) = @_;
     my $rows = sub { map { [ split /\t/, $_, -1 ] } split /\n/, $sql->($_[0], '-F', "\t") };
-    # Names of all that can stand for a whole call; internal arguments take a bare NULL.
     @functions = map {
         my ($oid, $name, $kind, $volatile, $parallel, $rows, $set, $result, $types, $names, $defaults) = @$_;
         my @types = split /;/, $types;
@@ -42,12 +41,11 @@ SQL
     } @functions;
     push @{ $returning{ $_->{result} } }, $_ for grep { $_->{kind} eq 'f' && !$_->{set} && !grep { $_ eq 'internal' } @{ $_->{types} } } @functions;
 
-    $known{$_} = [] for qw(models algorithms methods relations views options);
+    $known{$_} = [] for qw(models algorithms methods relations options);
     push @{ $known{ $_->[0] } }, $_->[1] for $rows->(<<'SQL');
 SELECT 'models', model FROM longtail.models WHERE model ~ '^fuzz '
 UNION ALL SELECT 'algorithms', name FROM longtail.algorithms() a (name)
 UNION ALL SELECT 'methods', name FROM longtail.rerank_methods()
-UNION ALL SELECT 'views', oid::regclass::text FROM pg_class WHERE relnamespace = 'longtail'::regnamespace AND relkind IN ('r', 'v')
 UNION ALL SELECT 'relations', oid::regclass::text FROM pg_class WHERE relnamespace = 'fuzz'::regnamespace
 UNION ALL SELECT 'options', o.name || ' ' || o.type || ' ' || coalesce(o.minimum::text, '-') || ' ' || coalesce(o.maximum::text, '-')
     FROM (SELECT DISTINCT ON (name) (o).* FROM longtail.algorithms() a (n), LATERAL longtail.options(a.n) o) o
