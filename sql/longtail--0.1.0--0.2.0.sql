@@ -127,3 +127,26 @@ RETURNS TABLE (epsilon float8, delta float8, noise_multiplier float8, clip float
 AS 'MODULE_PATHNAME', 'longtail_privacy_guarantee' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 1;
 COMMENT ON FUNCTION longtail.privacy_guarantee(text, integer) IS
 'What differentially private training (option dp_epsilon) of a version promises, the active one''s where none is named: epsilon and delta for one row (unit) more or less, how that came about, and what of the model is outside the promise. No row for a version trained without.';
+
+-- ---- leaving ----
+
+CREATE FUNCTION longtail.watch_drop() RETURNS void
+AS 'MODULE_PATHNAME', 'longtail_watch_drop' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.watch_drop() IS
+'Removes the database''s files of shared weights when the transaction commits, if it has dropped the extension by then.';
+
+-- In PL/pgSQL because of its EXCEPTION: a server that has lost the library can still drop extensions.
+CREATE FUNCTION longtail.before_drop() RETURNS event_trigger LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM longtail.watch_drop();
+EXCEPTION WHEN undefined_file OR undefined_function THEN
+    NULL;
+END $$;
+COMMENT ON FUNCTION longtail.before_drop() IS
+'Called by the event trigger longtail_before_drop before DROP EXTENSION and DROP OWNED.';
+
+CREATE EVENT TRIGGER longtail_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED')
+EXECUTE FUNCTION longtail.before_drop();
+COMMENT ON EVENT TRIGGER longtail_before_drop IS 'The files of shared weights go with the extension.';

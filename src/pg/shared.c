@@ -7,6 +7,8 @@
  * starts; until then those left over are removed by whoever makes another: files of versions no longer active, of
  * databases that are gone, of writers that are gone.
  *
+ * DROP EXTENSION takes the database's files with it.
+ *
  * Files are not synced: none is looked at after a restart.
  */
 #include "shared.h"
@@ -19,6 +21,7 @@
 #include <unistd.h>
 
 #include "access/xact.h"
+#include "commands/extension.h"
 #include "common/file_perm.h"
 #include "common/file_utils.h"
 #include "common/hashfn.h"
@@ -338,7 +341,7 @@ static void sweep(void)
         FreeDir(directory);
 }
 
-/* Files to remove at commit; in TopTransactionContext. */
+/* Files to remove at commit, the innermost subtransaction's first; in TopTransactionContext. */
 typedef struct superseded {
     struct superseded *next;
     int level; /* of the subtransaction */
@@ -346,18 +349,49 @@ typedef struct superseded {
 } superseded;
 
 static superseded *leaving;
+static Oid watched; /* the extension, while this transaction may drop it */
+
+static superseded *leave(void)
+{
+    superseded *s = MemoryContextAlloc(TopTransactionContext, sizeof *s);
+
+    s->level = GetCurrentTransactionNestLevel();
+    s->next = leaving;
+    leaving = s;
+    return s;
+}
+
+/* All files of this database.  At commit itself nothing may fail any more, so they are looked up before. */
+static void leave_all(void)
+{
+    DIR *directory = AllocateDir(DIRECTORY);
+    struct dirent *entry;
+    unsigned database;
+
+    while ((entry = ReadDirExtended(directory, DIRECTORY, DEBUG1)) != NULL)
+        if (sscanf(entry->d_name, PREFIX "%u.", &database) == 1 && database == MyDatabaseId)
+            snprintf(leave()->path, MAXPGPATH, DIRECTORY "/%s", entry->d_name);
+    if (directory != NULL)
+        FreeDir(directory);
+}
 
 static void at_end(XactEvent event, void *arg)
 {
     switch (event) {
+    case XACT_EVENT_PRE_COMMIT:
+        if (OidIsValid(watched) && get_extension_name(watched) == NULL)
+            leave_all();
+        break;
     case XACT_EVENT_COMMIT:
         for (superseded *s = leaving; s != NULL; s = s->next)
             unlink(s->path);
         leaving = NULL;
+        watched = InvalidOid;
         break;
     case XACT_EVENT_ABORT:
     case XACT_EVENT_PREPARE: /* what is prepared and then committed is swept */
         leaving = NULL;
+        watched = InvalidOid;
         break;
     default:
         break;
@@ -376,18 +410,28 @@ static void at_subtransaction_end(SubXactEvent event, SubTransactionId mine, Sub
             s->level = level - 1;
 }
 
-void ltpg_shared_supersede(const ltpg_version *version)
+static void await_end(void)
 {
     static bool registered;
-    superseded *s = MemoryContextAlloc(TopTransactionContext, sizeof *s);
 
-    if (!registered) {
-        RegisterXactCallback(at_end, NULL);
-        RegisterSubXactCallback(at_subtransaction_end, NULL);
-        registered = true;
-    }
-    s->level = GetCurrentTransactionNestLevel();
-    s->next = leaving;
-    path_of(version, s->path);
-    leaving = s;
+    if (registered)
+        return;
+    RegisterXactCallback(at_end, NULL);
+    RegisterSubXactCallback(at_subtransaction_end, NULL);
+    registered = true;
+}
+
+void ltpg_shared_supersede(const ltpg_version *version)
+{
+    await_end();
+    path_of(version, leave()->path);
+}
+
+/* What drops an extension may drop this one: called before, by the event trigger of sql/parts/leave.sql. */
+PG_FUNCTION_INFO_V1(longtail_watch_drop);
+Datum longtail_watch_drop(PG_FUNCTION_ARGS)
+{
+    await_end();
+    watched = get_extension_oid("longtail", true);
+    PG_RETURN_VOID();
 }
