@@ -2,7 +2,8 @@
  * shared.c: files of images, made, mapped and removed.
  *
  * A file is base/pgsql_tmp/pgsql_tmp_longtail.<database>.<model>.<version>.<identity>, the identity a hash of the
- * three, of the transaction that made the version active and of the library that wrote the file; its head repeats all
+ * three, of the transaction that made the version active, of the server's start or recovery since which it runs (before
+ * that, a lost transaction may have had the same number) and of the library that wrote the file; its head repeats all
  * of them.  While it is written, the writer's process id follows.  PostgreSQL removes files of this name when it
  * starts; until then those left over are removed by whoever makes another: files of versions no longer active, of
  * databases that are gone, of writers that are gone.
@@ -28,6 +29,7 @@
 #include "image.h"
 #include "miscadmin.h"
 #include "storage/fd.h"
+#include "storage/pg_shmem.h"
 #include "utils/memutils.h"
 #include "utils/syscache.h"
 
@@ -43,6 +45,7 @@ typedef union head {
         Oid database;
         int32 model_id, version;
         TransactionId activated;
+        uint32 run; /* of the server */
         uint8 library[32];
     };
     char aligned[128];
@@ -82,6 +85,7 @@ static head head_of(const ltpg_version *version)
     h.model_id = version->model_id;
     h.version = version->version;
     h.activated = version->activated;
+    h.run = ((const PGShmemHeader *)UsedShmemSegAddr)->dsm_control; /* drawn whenever shared memory is made */
     memcpy(h.library, library, sizeof library);
     return h;
 }

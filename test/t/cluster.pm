@@ -35,8 +35,9 @@ sub new
     $self->as_server(qw(initdb -N -k -A trust -U postgres --encoding=UTF8 --locale=C.UTF-8 -D), $self->{data}) == 0 or die "initdb\n";
     open my $conf, '>>', "$self->{data}/postgresql.conf" or die;
     print $conf "$_\n" for "listen_addresses = ''", "unix_socket_directories = '$ENV{PGHOST}'", 'port = ' . ($ENV{PGPORT} + 7),
-        'shared_buffers = 16MB', "timezone = 'UTC'", 'recovery_init_sync_method = syncfs', @settings;
+        'shared_buffers = 4MB', "timezone = 'UTC'", 'recovery_init_sync_method = syncfs', @settings;
     close $conf;
+    $SIG{$_} = sub { exit 1 } for qw(INT TERM HUP); # so that the server is removed then, too
     $ENV{PGPORT} += 7;
     $ENV{PGDATABASE} = 'postgres';
     $self->start or die "the server does not start\n";
@@ -88,7 +89,12 @@ sub start
     return;
 }
 
-sub ready { return system('psql -XAtqc "SELECT 1" > /dev/null 2>&1') == 0 }
+sub ready
+{
+    my ($self) = @_;
+    open my $in, '<', "$self->{data}/postmaster.pid" or return 0;
+    return (readline($in) // 0) == $self->{postmaster} && system('psql -XAtqc "SELECT 1" > /dev/null 2>&1') == 0;
+}
 
 # After the death of a process the others are ended too, and made again: wait for that, then as start does.
 sub recover
