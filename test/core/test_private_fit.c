@@ -383,6 +383,29 @@ static lt_privacy privacy(const fitted *f)
     return p;
 }
 
+/* One step over columns that are all 0: what their weights are is the noise that was applied, and nothing else. */
+static void test_applied(lt_env *env)
+{
+    enum { N = 50, D = 20000 };
+    lt_dataset *d = planted(env, N, D, 0, 9);
+    double sum = 0, squares = 0;
+    fitted f;
+    lt_privacy p;
+
+    memset(d->row.x, 0, (size_t)N * D * sizeof *d->row.x);
+    f = train(env, d,
+              OPTIONS("dp_epsilon", "3", "dp_delta", "0.001", "dp_clip", "0.25", "epochs", "1", "learning_rate", "2"));
+    fine(env, f.status);
+    p = privacy(&f);
+    for (int j = 1; j <= D; j++) {
+        sum += array(&f, "coefficients")[j];
+        squares += array(&f, "coefficients")[j] * array(&f, "coefficients")[j];
+    }
+    near(sqrt(squares / D) / (2 * p.sigma * 0.25 / N), 1, 5 / sqrt(2.0 * D), "weights have the noise promised: sd %g",
+         sqrt(squares / D));
+    near(sum / D / sqrt(squares / D), 0, 5 / sqrt(D), "around 0");
+}
+
 /* With 60 rows the noise of a small epsilon is all there is. */
 static void test_chance(lt_env *env)
 {
@@ -566,6 +589,7 @@ int main(void)
     test_wild(env);
     test_noise(env);
     test_logistic(env);
+    test_applied(env);
     test_chance(env);
     test_row(env);
     test_mlp(env);
