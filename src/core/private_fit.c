@@ -470,6 +470,7 @@ lt_status lt_private_run(lt_env *env, lt_private_fit *f, lt_network *out, lt_pri
 /* ---- stored ---- */
 
 #define FIGURES (int64_t)(sizeof(lt_privacy) / sizeof(double))
+#define FIGURE_MOST 1e15 /* of any: it is a whole number that fits */
 
 lt_status lt_privacy_store(lt_env *env, const lt_privacy *p, lt_model *model)
 {
@@ -486,6 +487,9 @@ bool lt_privacy_of(const lt_model *model, lt_privacy *out)
 
     if (a == NULL || a->d == NULL || a->rows != 1 || a->cols != FIGURES)
         return false;
+    for (int64_t i = 0; i < FIGURES; i++)
+        if (!(a->d[i] >= 0 && a->d[i] <= FIGURE_MOST))
+            return false;
     memcpy(out, a->d, sizeof *out);
     return true;
 }

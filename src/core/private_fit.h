@@ -84,7 +84,7 @@ lt_status lt_private_gradient(lt_env *env, lt_private_fit *f, const int32_t *ind
 lt_status lt_private_run(lt_env *env, lt_private_fit *f, lt_network *out, lt_privacy *privacy);
 
 lt_status lt_privacy_store(lt_env *env, const lt_privacy *p, lt_model *model);
-/* False when it was trained without; stored bytes are believed as they are. */
+/* False when it was trained without, or stored bytes hold figures that no training gives. */
 bool lt_privacy_of(const lt_model *model, lt_privacy *out);
 
 #endif

@@ -456,6 +456,8 @@ static void test_logistic(lt_env *env)
     other = train(env, d, OPTIONS("dp_epsilon", "8", "seed", "7"));
     test_env_team(env, 1);
     ok(alike(&twice, &other), "any number of threads gives the same");
+    lt_model_array(&twice.model, "privacy")->d[5] = NAN;
+    ok(!lt_privacy_of(&twice.model, &p), "figures of no training are none");
     other = train(env, d, OPTIONS("dp_epsilon", "0", "dp_clip", "3", "dp_delta", "0.01"));
     ok(alike(&off, &other), "off: the weights of logistic as ever, bit by bit");
 
