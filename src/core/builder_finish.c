@@ -133,6 +133,8 @@ static lt_status place_rows(lt_env *env, lt_builder *b, const lt_options *option
         for (int64_t i = 0; i < o->n; i++)
             place[o->row[i]] = i;
     }
+    e->min_users = b->min_users;
+    e->user = o->user;
     LT_TRY(lt_encoder_finish(env, e, (double)lt_option_int(options, "min_count"),
                              lt_option_bool(options, "standardize"), place, e->n_features > 0 ? o->n : 0, out));
     lt_free(env, place);

@@ -56,7 +56,8 @@ static void draw_lots(void *context, int64_t task, int member)
 
     (void)member;
     for (int64_t i = task * TASK_ROWS; i < end; i++) {
-        uint64_t hash = b->pairs
+        uint64_t hash = b->drops && b->item[i] < 0 ? 0
+                        : b->pairs
                             ? hash_of(&b->bundle->items, &b->unknown_items, b->item[i], hash_of_user(b, b->user[i]))
                             : lt_hash_bytes(&i, sizeof i, b->seed);
 
@@ -353,6 +354,28 @@ static lt_status order_pairs(lt_env *env, lt_builder *b, const uint8_t *part, lt
     return LT_OK;
 }
 
+/* Rows that lost their item; the others are trained on, if nothing else is. */
+static lt_status leave_out_dropped(lt_env *env, const lt_builder *b, uint8_t *part)
+{
+    int64_t rows[LEFT_OUT + 1] = {0};
+
+    for (int64_t i = 0; i < b->n; i++) {
+        if (i % TASK_ROWS == 0)
+            LT_TRY(lt_poll(env));
+        if (b->item[i] < 0)
+            part[i] = LEFT_OUT;
+        rows[part[i]]++;
+    }
+    if (rows[TRAINED] + rows[HELD_OUT] == 0) {
+        lt_fail(env, LT_INVALID, "no item has as many as %d users", (int)b->min_users);
+        return lt_fail_hint(env, "Option \"min_users\" asks for them; make it smaller, or train on more rows.");
+    }
+    for (int64_t i = 0; rows[TRAINED] == 0 && i < b->n; i++)
+        if (part[i] == HELD_OUT)
+            part[i] = TRAINED;
+    return LT_OK;
+}
+
 lt_status lt_builder_order(lt_env *env, lt_builder *b, const lt_options *options, lt_order *out)
 {
     uint8_t *part;
@@ -360,6 +383,8 @@ lt_status lt_builder_order(lt_env *env, lt_builder *b, const lt_options *options
     memset(out, 0, sizeof *out);
     LT_TRY(lt_alloc(env, &part, (size_t)b->n, 1, "the split"));
     LT_TRY(split_rows(env, b, options, part));
+    if (b->drops)
+        LT_TRY(leave_out_dropped(env, b, part));
     LT_TRY(b->pairs ? order_pairs(env, b, part, out) : order_positions(env, b, part, out));
     lt_free(env, part);
     return LT_OK;

@@ -72,6 +72,13 @@ typedef struct lt_encoder {
     bool frozen;
     int32_t dense, sparse;      /* columns; valid once frozen */
     int64_t n;                  /* rows fitted */
+    /*
+     * While fitting: a category that fewer than min_users users have contributes nothing, as one never seen, and is
+     * stored nowhere; so does a column of TEXT that fewer rows have something in.  user: of each row of the table; NULL:
+     * each row is a user of its own.
+     */
+    int32_t min_users;
+    const int32_t *user;
     struct lt_encoder_raw *raw; /* private, while fitting */
     bool *given;                /* private: n_features; has the row at hand a value? */
     size_t cap_given;

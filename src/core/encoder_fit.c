@@ -11,6 +11,7 @@
  * Threads take chunks; moments are merged in the order of the chunks, whoever took them.
  */
 #include "encoder_raw.h"
+#include "sort.h"
 #include "spill.h"
 #include "threads.h"
 #include "vectorize.h"
@@ -307,6 +308,56 @@ static lt_status count_tokens(lt_env *env, lt_encoder *e, const fit *t)
     return LT_OK;
 }
 
+/*
+ * Categories that fewer than min_users users have are not there any more: their counts are 0.  By sorting pairs of
+ * category and user; categories of all features are numbered through.
+ */
+static lt_status leave_out_few(lt_env *env, lt_encoder *e, const fit *t)
+{
+    const struct lt_encoder_raw *raw = e->raw;
+    int64_t tokens = 0, row = 0, n, at = 0, k = 0;
+    uint64_t *first;
+    lt_keyed *pair;
+
+    LT_TRY(lt_alloc(env, &first, (size_t)e->n_features + 1, sizeof *first, "counting the categories' users"));
+    for (int i = 0; i < e->n_features; i++)
+        first[i + 1] = first[i] + (uint64_t)e->feature[i].dictionary.n;
+    for (size_t i = 0; i < raw->n_chunks; i++)
+        tokens += raw->chunk[i].n_tokens;
+    LT_TRY(lt_alloc(env, &pair, (size_t)tokens, sizeof *pair, "counting the categories' users"));
+    for (size_t i = 0; i < raw->n_chunks; i++) {
+        const lt_chunk *c = &raw->chunk[i];
+
+        for (int32_t r = 0; r < c->rows; r++, row++) {
+            const lt_token *token = row_tokens(c, r, &n);
+            int64_t place = place_of(t, row);
+            uint32_t user = place < 0 ? 0 : e->user == NULL ? (uint32_t)place : (uint32_t)e->user[place];
+
+            for (int64_t j = 0; place >= 0 && j < n; j++)
+                pair[at++].key = (first[token[j].feature] + (uint64_t)token[j].number) << 32 | user;
+        }
+        lt_encoder_drop_chunk(env, c);
+        LT_TRY(lt_poll(env));
+    }
+    LT_TRY(lt_sort(env, pair, at));
+    for (int f = 0; f < e->n_features; f++) {
+        lt_dictionary *d = &e->feature[f].dictionary;
+
+        for (int32_t category = 0; category < d->n; category++) {
+            int32_t users = 0;
+
+            for (; k < at && pair[k].key >> 32 == first[f] + (uint64_t)category; k++)
+                users += k == 0 || pair[k].key != pair[k - 1].key;
+            if (users < e->min_users && e->feature[f].kind != LT_TEXT)
+                d->count[category] = 0;
+        }
+        LT_TRY(lt_poll(env));
+    }
+    lt_free(env, pair);
+    lt_free(env, first);
+    return LT_OK;
+}
+
 static lt_status fit_categories(lt_env *env, lt_feature *f, double min_count, int32_t **number)
 {
     int32_t *unused, dropped, many = f->dictionary.n, other;
@@ -409,6 +460,8 @@ static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk 
             kept += lt_text_entries(&e->tally, f, text, length, t->col + kept, t->val + kept);
             continue;
         }
+        if (t->number[token[k].feature][token[k].number] < 0)
+            continue; /* too few users have it */
         t->col[kept] = f->sparse_first + t->number[token[k].feature][token[k].number];
         t->val[kept++] = 1;
     }
@@ -546,13 +599,15 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     LT_TRY(lt_alloc(env, &t.number, (size_t)e->n_features, sizeof *t.number, "the features"));
     LT_TRY(fit_numbers(env, e, &t, standardize));
     LT_TRY(count_tokens(env, e, &t));
+    if (e->min_users > 1)
+        LT_TRY(leave_out_few(env, e, &t));
     for (int i = 0; i < e->n_features; i++)
         if (e->feature[i].kind == LT_CATEGORY || e->feature[i].kind == LT_BAG)
             LT_TRY(fit_categories(env, &e->feature[i], min_count, &t.number[i]));
     LT_TRY(lt_encoder_freeze(env, e));
     for (int i = 0; i < e->n_features; i++)
         if (e->feature[i].kind == LT_TEXT)
-            LT_TRY(lt_text_fit(env, &e->tally, &e->feature[i]));
+            LT_TRY(lt_text_fit(env, &e->tally, &e->feature[i], e->min_users));
     LT_TRY(encode_rows(env, e, &t, out));
 
     for (int i = 0; i < e->n_features; i++) {
@@ -573,6 +628,7 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     lt_free(env, e->raw->chunk);
     lt_free(env, e->raw);
     e->raw = NULL;
+    e->user = NULL; /* the caller's */
     if (e->n_features == 0)
         e->n = 0; /* nothing was fitted: what is stored then does not depend on who was there */
     return LT_OK;

@@ -93,8 +93,8 @@ int64_t lt_text_most_entries(const lt_feature *f, int64_t length);
  */
 int64_t lt_text_entries(lt_text_tally *t, const lt_feature *f, const char *text, int64_t length, int32_t *col,
                         float *val);
-/* Learns f->idf from the feature's dictionary, whose counts are rows. */
-lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f);
+/* Learns f->idf from the feature's dictionary, whose counts are rows; of buckets that fewer than `least` have, nothing. */
+lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f, double least);
 
 /* Cyclic parts into out[0..6) (TIMESTAMP) or out[0..4) (DATE). */
 void lt_encode_cycles(lt_kind kind, double unix_seconds, float *out);

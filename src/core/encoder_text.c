@@ -212,7 +212,7 @@ int64_t lt_text_entries(lt_text_tally *t, const lt_feature *f, const char *text,
     return n;
 }
 
-lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f)
+lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f, double least)
 {
     const lt_dictionary *texts = &f->dictionary;
     double *rows, n = 0;
@@ -238,7 +238,7 @@ lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f)
             rows[col[k] - f->sparse_first] += texts->count[i];
     }
     for (int32_t b = 0; b < f->buckets; b++)
-        f->idf[b] = rows[b] > 0 ? 1 + log((1 + n) / (1 + rows[b])) : 0;
+        f->idf[b] = rows[b] >= fmax(least, 1) ? 1 + log((1 + n) / (1 + rows[b])) : 0;
     lt_free(env, rows);
     lt_free(env, col);
     lt_free(env, val);

@@ -60,6 +60,9 @@ const lt_option lt_common_options[] = {
      "columns that each text is hashed into; fewer take less memory and tell less apart"},
     {"crosses", LT_OPT_PAIRS, "[]", 0, 0, NULL, "pairs [user feature, item feature] whose products become features"},
     {"min_count", LT_OPT_INT, "2", 1, 1e9, NULL, "a category seen fewer times in training is folded into (other)"},
+    {"min_users", LT_OPT_INT, "1", 1, 1e9, NULL,
+     "items, and categories of features, that fewer users have are left out of training and not stored in any form; "
+     "without users, rows are counted; items of item_features stay, as items that nobody has"},
     {"invalid", LT_OPT_ENUM, "error", 0, 0, "error|skip",
      "what to do with rows that hold NaN or infinity: stop with an error, or skip and count them"},
     {"duplicates", LT_OPT_ENUM, "auto", 0, 0, "auto|keep|sum|mean|max|last",

@@ -153,6 +153,12 @@ static void merge_edges(lt_pairs *p)
     }
 }
 
+/* Between two others, both of whom are still there (option min_users). */
+static bool stays(const ltpg_social *edges, int64 k, const int32 *user_map)
+{
+    return edges->from[k] != edges->to[k] && user_map[edges->from[k]] >= 0 && user_map[edges->to[k]] >= 0;
+}
+
 void ltpg_social_finish(lt_env *env, ltpg_social *edges, const int32 *user_map, int32 users, lt_pairs *out)
 {
     lt_pairs rows = {.rows = users, .cols = users}, columns;
@@ -165,14 +171,14 @@ void ltpg_social_finish(lt_env *env, ltpg_social *edges, const int32 *user_map, 
     LTPG(env, lt_alloc(env, &rows.val, (size_t)edges->n, sizeof *rows.val, "the edges between users"));
     LTPG(env, lt_alloc(env, &at, (size_t)users + 1, sizeof *at, "the edges between users"));
     for (int64 k = 0; k < edges->n; k++)
-        if (edges->from[k] != edges->to[k])
+        if (stays(edges, k, user_map))
             rows.start[user_map[edges->from[k]] + 1]++;
     for (int32 u = 0; u < users; u++)
         at[u + 1] = rows.start[u + 1] += rows.start[u];
     for (int64 k = 0; k < edges->n; k++) {
         int64 place;
 
-        if (edges->from[k] == edges->to[k])
+        if (!stays(edges, k, user_map))
             continue;
         place = at[user_map[edges->from[k]]]++;
         rows.col[place] = user_map[edges->to[k]];

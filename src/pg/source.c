@@ -241,14 +241,15 @@ static void read_domain(const source_reader *own, const ltpg_definition *d, cons
     scan_source(&r, relation, options);
 }
 
-/* Marks the items that read_domain added. */
-static void hide_items(lt_env *env, lt_bundle *bundle, const int32 *map, int32 first)
+/* Marks the items that read_domain added: those of provisional numbers from `first` to `end`. */
+static void hide_items(lt_env *env, lt_bundle *bundle, const int32 *map, int32 first, int32 end)
 {
-    if (first == bundle->items.n)
+    if (first == end)
         return;
     LTPG(env, lt_alloc(env, &bundle->hidden, bundle->items.n, 1, "the hidden items"));
-    for (int32 i = first; i < bundle->items.n; i++)
-        bundle->hidden[map[i]] = 1;
+    for (int32 i = first; i < end; i++)
+        if (map[i] >= 0)
+            bundle->hidden[map[i]] = 1;
 }
 
 /* ---- the sides' features ---- */
@@ -389,7 +390,7 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads,
                              .id_kind = bundle->item_id,
                              .adds = true,
                              .key_only = reads == LTPG_READS_NONE};
-        int32 *user_map, *item_map, first_hidden;
+        int32 *user_map, *item_map, first_hidden, end_hidden;
         ltpg_social edges;
 
         read_side(&items, d->item_features, d->item_column, options);
@@ -397,8 +398,14 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads,
         ltpg_social_read(env, d, options, bundle, &edges);
         if (reads == LTPG_READS_ALL)
             read_side(&users, d->user_features, d->user_column, options);
+        builder.named = items.number;
+        builder.n_named = items.n;
+        end_hidden = bundle->items.n;
         LTPG(env, lt_builder_number_ids(env, &builder, &user_map, &item_map));
-        hide_items(env, bundle, item_map, first_hidden);
+        reading->rows -= builder.dropped;
+        reading->rows_skipped += builder.dropped;
+        hide_items(env, bundle, item_map, first_hidden, end_hidden);
+        bundle->user_encoder.min_users = builder.min_users;
         finish_side(&users, user_map, options, &bundle->user);
         finish_side(&items, item_map, options, &bundle->item);
         ltpg_social_finish(env, &edges, user_map, bundle->users.n, &social);

@@ -57,7 +57,7 @@ SELECT is((SELECT count(*) FROM longtail.options(name) WHERE default_value IS NU
           0::bigint, 'every option of ' || name || ' has a type, a default and a description') FROM longtail.algorithms();
 SELECT set_has(format('SELECT name FROM longtail.options(%L)', name),
                $$ VALUES ('seed'), ('split'), ('validation_fraction'), ('validation_metric'), ('promote'), ('features'),
-                  ('min_count'), ('invalid'), ('duplicates'), ('popularity_exponent'), ('rerank') $$,
+                  ('min_count'), ('min_users'), ('invalid'), ('duplicates'), ('popularity_exponent'), ('rerank') $$,
                name || ' has the common options')
 FROM longtail.algorithms();
 SELECT set_has(format('SELECT name FROM longtail.options(%L)', name),
