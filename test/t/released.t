@@ -39,7 +39,11 @@ for my $old (@versions) {
     sql("CREATE EXTENSION longtail VERSION '$old'", '-d', 'released_old');
     ok(restore('released_old', $old), "$old: restored into the objects of $old") or diag(read_all('restored'));
     answers_as_before('released_old', "$old with the library of $version");
+    at('released_old', "CREATE VIEW dashboard AS SELECT model, owner, source, source = 'bought'::regclass AS of_sales, version FROM longtail.models; CREATE VIEW versions AS SELECT * FROM longtail.model_versions");
+    my $shown = 'SELECT string_agg(d::text, E\'\n\' ORDER BY model) || (SELECT count(*) FROM versions) FROM dashboard d';
+    my $dashboard = at('released_old', $shown);
     sql('ALTER EXTENSION longtail UPDATE', '-d', 'released_old');
+    is(at('released_old', $shown), $dashboard, "$old: views of others stand on the updated ones");
     is(sql("SELECT extversion FROM pg_extension WHERE extname = 'longtail'", '-d', 'released_old'), $version, "$old: updated to $version");
     answers_as_before('released_old', "$old updated");
     is(system("pg_dump released_old > again.sql && createdb released_again && psql -Xq -v ON_ERROR_STOP=1 -d released_again -f again.sql > restored"), 0, "$old: dumped again and restored");

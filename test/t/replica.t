@@ -86,7 +86,8 @@ isnt(images($dir), '', 'from files of its own');
 # ---- it does not write ----
 
 for my $call (q{train('new', 'bought', 'ease', 'u', 'item')}, q{retrain('ease')}, q{promote('als', 2)}, q{drop_model('ease')}, q{refresh('content')},
-    q{grant_model('ease', 'replica_reader')}, q{revoke_model('ease', 'replica_reader')}) {
+    q{grant_model('ease', 'replica_reader')}, q{revoke_model('ease', 'replica_reader')}, q{set_owner('ease', 'replica_reader')}, q{forget('ease', 3)},
+    q{import_model('new', longtail.export_model('ease'))}, q{import_model('ease', longtail.export_model('ease'))}) {
     like(try_sql("SELECT longtail.$call", '-d', $database, '-p', $port), qr/ERROR:  25006: cannot /, "refused: $call");
 }
 
