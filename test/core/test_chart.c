@@ -236,6 +236,26 @@ static void test_numbers(void)
     check_number(NAN, false, "\xE2\x80\x93");
 }
 
+/* Texts of the server's may be long: the third poll of this one says yes. */
+static void test_markup_cancelled(lt_env *env)
+{
+    test_context *context = env->context;
+    const size_t length = 1000000;
+    char *text = malloc(length + 1);
+    lt_markup m;
+
+    memset(text, 'a', length);
+    text[length] = '\0';
+    lt_markup_init(env, &m);
+    context->polls = 0;
+    context->cancel_at = 3;
+    lt_markup_text(&m, text);
+    context->cancel_at = 0;
+    ok(m.status == LT_CANCELLED && m.n < length / 2, "escaping a long text can be cancelled");
+    lt_free(env, m.text);
+    free(text);
+}
+
 static void test_texts(lt_env *env)
 {
     lt_markup m;
@@ -259,6 +279,7 @@ static void test_texts(lt_env *env)
     ok(lt_text_fits("one two three", 10, lt_text_width("one two t", 10)) == 7, "broken at a space");
     ok(lt_text_fits("onetwothree", 10, 1) == 1, "at least one character");
     ok(lt_text_fits("one", 10, 1000) == 3, "or all of it");
+    test_markup_cancelled(env);
     near(lt_text_width("abc", 20), 2 * lt_text_width("abc", 10), 1e-9, "widths go with the size");
 }
 
