@@ -203,6 +203,33 @@ SKIP: {
     like(fails('rights_kim', q{SET restrict_nonsystem_relation_kind = 'view'; SELECT longtail.recommend('spied', 1, 3)}), qr/^55000:/, 'who will not read views can say so');
 }
 
+# Traps on a table: what of them runs for whoever trains on it and serves from it is what runs for whoever selects from it.
+as('rights_eve', <<'SQL');
+SET client_min_messages = error;
+CREATE FUNCTION shop.trap(kind text, value anyelement) RETURNS anyelement LANGUAGE plpgsql IMMUTABLE AS $$
+BEGIN PERFORM set_config('rights.ran', concat(current_setting('rights.ran', true), kind, ' as ', current_user, E'\n'), false); RETURN value; END $$;
+CREATE FUNCTION shop.trap() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM shop.trap('trigger', 1); RETURN NEW; END $$;
+CREATE DOMAIN shop.number AS integer CHECK (shop.trap('domain', VALUE) > 0);
+CREATE TABLE shop.traps (u shop.number, item text DEFAULT shop.trap('default', 'x'::text), CHECK (shop.trap('check', u) > 0), long text GENERATED ALWAYS AS (shop.trap('generated', item)) STORED);
+INSERT INTO shop.traps SELECT u, item FROM shop.bought;
+CREATE TRIGGER trap BEFORE INSERT OR UPDATE OR DELETE ON shop.traps FOR EACH ROW EXECUTE FUNCTION shop.trap();
+CREATE INDEX ON shop.traps (shop.trap('index', item));
+CREATE INDEX ON shop.traps (u) WHERE shop.trap('predicate', u) > 0;
+CREATE INDEX ON shop.traps (item) WHERE shop.trap('constant', true);
+CREATE STATISTICS shop.trapped ON (shop.trap('statistics', item)), u FROM shop.traps;
+ALTER TABLE shop.traps ENABLE ROW LEVEL SECURITY;
+CREATE POLICY trap ON shop.traps USING (shop.trap('policy', u) > 0);
+ANALYZE shop.traps;
+GRANT SELECT ON shop.traps TO PUBLIC;
+SQL
+sub sprung { my %ran = map { $_ => 1 } split /\n/, as('rights_kim', "SET client_min_messages = error; DO \$\$ BEGIN PERFORM * FROM $_[0]; END \$\$; SELECT current_setting('rights.ran', true)"); return join ', ', sort keys %ran }
+my $selected = join ', ', sort keys %{{ map { $_ => 1 } map { split /, / } sprung('(SELECT count(*) FROM shop.traps WHERE u = 1) t'), sprung('(SELECT u, item, long FROM shop.traps) t') }};
+like($selected, qr/policy as rights_kim/, "what a query runs: $selected");
+my %selected = map { $_ => 1 } split /, /, $selected;
+is(join(', ', grep { !$selected{$_} } split /, /, sprung(q{longtail.train('trapped', 'shop.traps', 'logistic', 'u', 'item')})), '', 'training runs no more');
+is(join(', ', grep { !$selected{$_} } split /, /, sprung(q{longtail.recommend('trapped', 1, 3)})), '', 'nor does serving');
+is(join(', ', grep { !$selected{$_} } split /, /, sprung(q{longtail.evaluate('trapped', 'shop.traps')})), '', 'nor measuring');
+
 # ---- names and texts that want to be SQL ----
 
 my $evil = qq{a"b'c;\n DROP TABLE shop.canary; --%s\\ \$1 \$\$};
