@@ -13,7 +13,7 @@ WERROR ?= -Werror
 top := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
 
 # The install script, in the order its parts run: a part may use what stands before it.
-SQL_PARTS = schema.sql build.sql relation.sql roles.sql catalog.sql models.sql transfer.sql privacy.sql predictor.sql scoring.sql exposure.sql rerank.sql measure.sql evaluate.sql plot.sql report.sql leave.sql
+SQL_PARTS = schema.sql build.sql relation.sql roles.sql catalog.sql models.sql transfer.sql privacy.sql predictor.sql scoring.sql exposure.sql health.sql rerank.sql measure.sql evaluate.sql plot.sql report.sql leave.sql
 
 # ---- what is built from what ----
 

@@ -150,3 +150,24 @@ COMMENT ON FUNCTION longtail.before_drop() IS
 CREATE EVENT TRIGGER longtail_before_drop ON ddl_command_start WHEN TAG IN ('DROP EXTENSION', 'DROP OWNED')
 EXECUTE FUNCTION longtail.before_drop();
 COMMENT ON EVENT TRIGGER longtail_before_drop IS 'The files of shared weights go with the extension.';
+
+CREATE OR REPLACE VIEW longtail.training_progress AS
+SELECT a.pid, a.usename AS role, m.part[1] AS model, m.part[5] AS phase, m.part[6]::integer AS epoch,
+       m.part[7]::integer AS epochs, m.part[8]::float8 AS loss, pg_catalog.now() - a.query_start AS running,
+       m.part[2]::integer AS trial, m.part[3]::integer AS trials, m.part[4] AS algorithm, m.part[9]::bigint AS rows
+FROM pg_catalog.pg_stat_activity a,
+     LATERAL pg_catalog.regexp_match(a.query,
+         '^longtail training "(.*)": (?:trial ([0-9]+) of ([0-9]+) ([a-z0-9_]+) )?([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+)| rows ([0-9]+))?$') AS m (part)
+WHERE a.datname = pg_catalog.current_database() AND a.state = 'active' AND m.part IS NOT NULL;
+COMMENT ON VIEW longtail.training_progress IS
+'Trainings under way in this database, one row each, from the activity their sessions report; trial, trials and algorithm say what of a search is trained, rows how many the phase reading has read so far; other roles'' sessions show only to those who may see their activity.';
+
+-- Whether a served version is still what was trained.
+-- It reads relations, which may be temporary tables, that only the leader can read.
+
+CREATE FUNCTION longtail.health(model text, log regclass DEFAULT NULL, item_column name DEFAULT 'item_id',
+    time_column name DEFAULT NULL, period interval DEFAULT '1 day', options jsonb DEFAULT '{}')
+RETURNS TABLE (measure text, subject text, value float8, threshold float8, status text, detail text)
+AS 'MODULE_PATHNAME', 'longtail_health' LANGUAGE C STABLE PARALLEL RESTRICTED ROWS 30;
+COMMENT ON FUNCTION longtail.health(text, regclass, name, name, interval, jsonb) IS
+'Whether the active version is still what was trained: its age, the rows since, drift of features, labels and popularity in the last period, users and items it does not know, coverage of the last lists (by a log of impressions, or of lists made for users of the period), validation figure, versions held back. status is ok, watch, act or unknown.';

@@ -164,11 +164,11 @@ GRANT SELECT ON longtail.training_trials TO PUBLIC;
 CREATE VIEW longtail.training_progress AS
 SELECT a.pid, a.usename AS role, m.part[1] AS model, m.part[5] AS phase, m.part[6]::integer AS epoch,
        m.part[7]::integer AS epochs, m.part[8]::float8 AS loss, pg_catalog.now() - a.query_start AS running,
-       m.part[2]::integer AS trial, m.part[3]::integer AS trials, m.part[4] AS algorithm
+       m.part[2]::integer AS trial, m.part[3]::integer AS trials, m.part[4] AS algorithm, m.part[9]::bigint AS rows
 FROM pg_catalog.pg_stat_activity a,
      LATERAL pg_catalog.regexp_match(a.query,
-         '^longtail training "(.*)": (?:trial ([0-9]+) of ([0-9]+) ([a-z0-9_]+) )?([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+))?$') AS m (part)
+         '^longtail training "(.*)": (?:trial ([0-9]+) of ([0-9]+) ([a-z0-9_]+) )?([a-z]+)(?: epoch ([0-9]+) of ([0-9]+) loss ([-0-9.einfa]+)| rows ([0-9]+))?$') AS m (part)
 WHERE a.datname = pg_catalog.current_database() AND a.state = 'active' AND m.part IS NOT NULL;
 COMMENT ON VIEW longtail.training_progress IS
-'Trainings under way in this database, one row each, from the activity their sessions report; trial, trials and algorithm say what of a search is trained; other roles'' sessions show only to those who may see their activity.';
+'Trainings under way in this database, one row each, from the activity their sessions report; trial, trials and algorithm say what of a search is trained, rows how many the phase reading has read so far; other roles'' sessions show only to those who may see their activity.';
 GRANT SELECT ON longtail.training_progress TO PUBLIC;

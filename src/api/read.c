@@ -3,6 +3,8 @@
  */
 #include "training.h"
 
+#include "utils/memutils.h"
+
 /* Lists of options "features", "categorical" and "text" that name no column are mistakes. */
 static void check_names_used(const ltpg_run *run, const char *option)
 {
@@ -36,14 +38,32 @@ static const lt_options *reading_options(const ltpg_run *run)
     return &run->plan.options;
 }
 
+/* As bytes, which outlive the dataset. */
+static void keep_profile(ltpg_run *run, lt_profile *profile)
+{
+    MemoryContext old = MemoryContextSwitchTo(MemoryContextGetParent(run->memory));
+    lt_env *env = ltpg_env(CurrentMemoryContext, 0);
+
+    lt_writer_init(env, &run->profile);
+    if (profile->rows > 0) {
+        lt_profile_write(&run->profile, profile);
+        LTPG(env, run->profile.status);
+    }
+    MemoryContextSwitchTo(old);
+}
+
 void ltpg_run_read(ltpg_run *run)
 {
-    ltpg_reading reading;
+    lt_profile profile;
+    /* a profile says of rows what differential privacy promises not to say */
+    ltpg_reading reading = {.progress = run->progress, .profile = run->plan.private ? NULL : &profile};
 
     ltpg_progress_phase(run->progress, "reading");
     LTPG(run->env, lt_bundle_init(run->env, &run->bundle, &run->plan.options));
     ltpg_read_training(run->env, run->definition, run->plan.reads, reading_options(run), &run->bundle, &run->dataset,
                        &reading);
+    if (reading.profile != NULL)
+        keep_profile(run, &profile);
     if (run->plan.reads != LTPG_READS_NONE) {
         check_names_used(run, "features");
         check_names_used(run, "categorical");

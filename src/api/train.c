@@ -53,7 +53,7 @@ static void check_definition(const ltpg_definition *d, const lt_algorithm *algor
 static int store(ltpg_run *run, bool new_definition)
 {
     lt_writer model, seen, counted_bytes;
-    ltpg_part parts[4];
+    ltpg_part parts[5];
     int n_parts = 1;
 
     ltpg_progress_phase(run->progress, "storing");
@@ -86,6 +86,8 @@ static int store(ltpg_run *run, bool new_definition)
     }
     if (run->validated.n > 0 && !run->serves_validated)
         parts[n_parts++] = (ltpg_part){"validated", run->validated.bytes, run->validated.n};
+    if (run->profile.n > 0)
+        parts[n_parts++] = (ltpg_part){LTPG_PROFILE_PART, run->profile.bytes, run->profile.n};
     run->result.trained = GetCurrentTimestamp();
     return ltpg_catalog_store(run->definition, new_definition, &run->result, parts, n_parts);
 }

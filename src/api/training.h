@@ -54,6 +54,7 @@ typedef struct ltpg_run {
     ltpg_scoring scoring;  /* of the chosen trial */
     bool base_refitted;    /* a model that it builds on was trained again after it was measured, and so must this be */
     lt_writer validated;   /* the bundle as it was measured, when the version was trained again since; else empty */
+    lt_writer profile;     /* of the rows read last (core/profile.h); empty: there is none */
     bool serves_validated; /* there was not enough memory to train again: those are the version's */
     int64 spilled;         /* bytes that were written to temporary files */
     ltpg_training result;

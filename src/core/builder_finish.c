@@ -66,7 +66,7 @@ static lt_status take_examples(lt_env *env, const lt_builder *b, const lt_order 
     LT_TRY(lt_alloc(env, &out->label, (size_t)n, sizeof(float), "the labels"));
     if (b->has_weight)
         LT_TRY(lt_alloc(env, &out->weight, (size_t)n, sizeof(float), "the weights"));
-    if (b->has_time && b->pairs)
+    if (b->has_time)
         LT_TRY(lt_alloc(env, &out->time, (size_t)n, sizeof(double), "the times"));
     if (b->domain != NULL)
         LT_TRY(lt_alloc(env, &out->domain, (size_t)n, 1, "the sources of rows"));

@@ -85,7 +85,9 @@ typedef struct ltpg_training {
     TimestampTz trained;
 } ltpg_training;
 
-/* One named part of a version's bytes. */
+/* One named part of a version's bytes: "model", "seen" of a recommender, "validated" where another was measured than
+ * is served, "profile" (core/profile.h; not of versions that 0.1.0 stored). */
+#define LTPG_PROFILE_PART "profile"
 typedef struct ltpg_part {
     const char *name;
     const uint8 *bytes;

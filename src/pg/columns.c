@@ -18,8 +18,6 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
-#define UNIX_TO_POSTGRES_SECONDS ((double)(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
-
 bool ltpg_is_text(Oid type)
 {
     char category;

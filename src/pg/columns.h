@@ -7,8 +7,12 @@
 #include "longtail.h"
 
 #include "access/tupdesc.h"
+#include "datatype/timestamp.h"
 #include "encoder.h"
 #include "executor/tuptable.h"
+
+/* A time as a number is in unix seconds; PostgreSQL counts from later. */
+#define UNIX_TO_POSTGRES_SECONDS ((double)(POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE) * SECS_PER_DAY)
 
 /* Types whose numbers are in the datum itself, or next to it: they are read in place, many rows by one decision. */
 typedef enum ltpg_plain {

@@ -170,16 +170,20 @@ void ltpg_features_advise_text(Oid relation, const lt_encoder *encoder)
     }
 }
 
+/* Whether the relation has the feature's column, of the same kind of type still. */
+static bool has_column(Oid relation, const lt_feature *f)
+{
+    AttrNumber number = get_attnum(relation, f->name);
+    lt_kind kind;
+
+    return number > 0 && ltpg_column_kind(get_atttype(relation, number), f->kind, &kind) && kind == f->kind;
+}
+
 bool ltpg_features_fit(Oid relation, const lt_encoder *encoder)
 {
-    for (int i = 0; i < encoder->n_features; i++) {
-        const lt_feature *f = &encoder->feature[i];
-        AttrNumber number = get_attnum(relation, f->name);
-        lt_kind kind;
-
-        if (number <= 0 || !ltpg_column_kind(get_atttype(relation, number), f->kind, &kind) || kind != f->kind)
+    for (int i = 0; i < encoder->n_features; i++)
+        if (!has_column(relation, &encoder->feature[i]))
             return false;
-    }
     return true;
 }
 
@@ -203,6 +207,25 @@ ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int fi
         features.column[i].feature = i;
     }
     features.n = encoder->n_features;
+    number_columns(&features, first);
+    return features;
+}
+
+ltpg_features ltpg_features_bind_some(Oid relation, const lt_encoder *encoder, int first, bool *gone)
+{
+    ltpg_features features = {0};
+
+    features.column = palloc(Max(encoder->n_features, 1) * sizeof(ltpg_column));
+    for (int i = 0; i < encoder->n_features; i++) {
+        const lt_feature *f = &encoder->feature[i];
+
+        gone[i] = !has_column(relation, f);
+        if (gone[i])
+            continue;
+        ltpg_column_init(&features.column[features.n], f->name, get_atttype(relation, get_attnum(relation, f->name)),
+                         f->kind);
+        features.column[features.n++].feature = i;
+    }
     number_columns(&features, first);
     return features;
 }

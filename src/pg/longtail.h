@@ -28,6 +28,7 @@ extern bool ltpg_shared_cache;
 typedef struct ltpg_progress ltpg_progress;
 extern ltpg_progress *ltpg_progress_start(const char *model);
 extern void ltpg_progress_phase(ltpg_progress *progress, const char *phase); /* one word: reading, training, ... */
+extern void ltpg_progress_rows(ltpg_progress *progress, int64 rows);         /* read so far, in phase reading */
 extern void ltpg_progress_epoch(ltpg_progress *progress, const lt_epoch *epoch);
 /* The epochs since the last call; they live where the progress was started. */
 extern int ltpg_progress_epochs(ltpg_progress *progress, lt_epoch **epochs);

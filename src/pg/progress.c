@@ -68,6 +68,17 @@ void ltpg_progress_phase(ltpg_progress *p, const char *phase)
         ereport(NOTICE, (errmsg("model \"%s\": %s%s", p->model, p->trial, phase)));
 }
 
+void ltpg_progress_rows(ltpg_progress *p, int64 rows)
+{
+    char activity[NAMEDATALEN * 4];
+
+    snprintf(activity, sizeof activity, "longtail training \"%s\": %sreading rows " INT64_FORMAT, p->model, p->trial,
+             rows);
+    pgstat_report_activity(STATE_RUNNING, activity);
+    if (is_time_to_tell(p))
+        ereport(NOTICE, (errmsg("model \"%s\": %sreading, " INT64_FORMAT " rows so far", p->model, p->trial, rows)));
+}
+
 void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
 {
     char activity[NAMEDATALEN * 4];

@@ -16,6 +16,8 @@
 #include "utils/lsyscache.h"
 #include "utils/regproc.h"
 
+#define TELL_EVERY 65536 /* rows: tens of milliseconds */
+
 /* ---- the source's rows ---- */
 
 /* A column with a role; attnum 0: not given. */
@@ -139,7 +141,8 @@ static void read_row(void *context, TupleTableSlot *slot)
         row.item_length = item.length;
     }
     LTPG(r->env, lt_builder_add(r->env, r->builder, &row));
-    r->reading->rows++;
+    if (++r->reading->rows % TELL_EVERY == 0 && r->reading->progress != NULL)
+        ltpg_progress_rows(r->reading->progress, r->reading->rows);
 }
 
 /* NaN and infinities are an error unless option "invalid" says skip. */
@@ -355,12 +358,26 @@ bool ltpg_can_read(const ltpg_definition *d, Oid relation, const lt_bundle *bund
            ltpg_features_fit(relation, &bundle->row_encoder);
 }
 
+/* A profile is not worth the training: where memory does not suffice there is none. */
+static bool take_profile(lt_env *env, lt_status status, lt_profile *profile)
+{
+    if (status == LT_NO_MEMORY) {
+        env->error.status = LT_OK;
+        profile->rows = -1;
+        return false;
+    }
+    LTPG(env, status);
+    return true;
+}
+
 void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads, const lt_options *options,
                         lt_bundle *bundle, lt_dataset *dataset, ltpg_reading *reading)
 {
     const char *const taken[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
     lt_builder builder;
     lt_pairs social = {0};
+    lt_profile_sample sample;
+    bool profiled = false;
     source_reader r = {.env = env,
                        .encoder_env = env,
                        .builder = &builder,
@@ -368,7 +385,7 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads,
                        .weight_scale = 1,
                        .first_time = INFINITY};
 
-    memset(reading, 0, sizeof *reading);
+    reading->rows = reading->rows_skipped = 0;
     ltpg_relation_name(d->source, "source");
     take_roles(&r, d, d->source, false);
     r.features = reads == LTPG_READS_ALL ? ltpg_features_choose(env, d->source, options, taken, lengthof(taken),
@@ -413,8 +430,12 @@ void ltpg_read_training(lt_env *env, const ltpg_definition *d, ltpg_reads reads,
     if (!builder.pairs && lt_option_text(options, "domain_source")[0] != '\0')
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("option \"domain_source\" needs user_column and item_column")));
+    if (reading->profile != NULL)
+        profiled = take_profile(env, lt_profile_rows(env, &builder, reading->profile, &sample), reading->profile);
     LTPG(env, lt_builder_finish(env, &builder, options, dataset));
     dataset->social = social;
+    if (profiled)
+        take_profile(env, lt_profile_features(env, bundle, dataset, reading->profile, &sample), reading->profile);
 }
 
 void ltpg_read_frozen(lt_env *env, const ltpg_definition *d, Oid relation, const lt_options *options, lt_bundle *bundle,

@@ -13,6 +13,7 @@
 #include "catalog.h"
 #include "columns.h"
 #include "executor/tuptable.h"
+#include "profile.h"
 
 /* Called for every row a query gives. Memory it takes in the current context is gone after the row. */
 typedef void (*ltpg_row_function)(void *context, TupleTableSlot *slot);
@@ -68,6 +69,8 @@ extern void ltpg_features_advise_text(Oid relation, const lt_encoder *encoder);
 extern ltpg_features ltpg_features_bind(Oid relation, const lt_encoder *encoder, int first);
 /* The types for ltpg_scan of `first - 1` other columns, to be filled in, and these behind them; *n: how many. */
 extern Oid *ltpg_features_types(const ltpg_features *features, int first, int *n);
+/* The same of those columns that are there and of the same kind still; gone, one a feature, marks the others. */
+extern ltpg_features ltpg_features_bind_some(Oid relation, const lt_encoder *encoder, int first, bool *gone);
 /* Whether ltpg_features_bind would find every column. */
 extern bool ltpg_features_fit(Oid relation, const lt_encoder *encoder);
 /* Encodes one row of the bound columns into encoder->row or, fitting, appends it. False (row dropped): NaN or infinity.
@@ -77,6 +80,9 @@ extern bool ltpg_features_encode(lt_env *env, ltpg_features *features, lt_encode
 typedef struct ltpg_reading {
     int64 rows;         /* taken */
     int64 rows_skipped; /* NULL ids, NULL labels, invalid numbers under "invalid": "skip" */
+    /* given by a training that wants them; else NULL */
+    ltpg_progress *progress;
+    lt_profile *profile; /* rows -1: there was not enough memory for it */
 } ltpg_reading;
 
 /* Edges between users (social.c), by provisional numbers. */
@@ -101,8 +107,8 @@ static inline ltpg_reads ltpg_reads_of(const lt_algorithm *algorithm)
 }
 
 /*
- * Reads everything a training needs: fills an empty bundle and the dataset. Also where columns of items are no
- * features, item_features is read for its items, which join the catalogue.
+ * Reads everything a training needs: fills an empty bundle, the dataset, and the profile if there is one. Also where
+ * columns of items are no features, item_features is read for its items, which join the catalogue.
  */
 extern void ltpg_read_training(lt_env *env, const ltpg_definition *definition, ltpg_reads reads,
                                const lt_options *options, lt_bundle *bundle, lt_dataset *dataset,

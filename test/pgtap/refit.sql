@@ -25,14 +25,14 @@ SELECT results_ne($$ SELECT * FROM lists('refit') ORDER BY u, rank $$, $$ SELECT
 SELECT is(r.validation_value, h.validation_value, 'and reports the figure from before')
 FROM longtail.model_versions r, longtail.model_versions h WHERE r.model = 'refit' AND h.model = 'held out';
 SELECT results_eq($$ SELECT * FROM longtail.item_stats('refit') $$, $$ SELECT * FROM longtail.item_stats('whole') $$, 'counts are of all rows');
-SELECT set_eq($$ SELECT * FROM parts('refit') $$, ARRAY['model', 'seen', 'validated'], 'both sets of weights are stored');
-SELECT set_eq($$ SELECT * FROM parts('held out') $$, ARRAY['model', 'seen', 'counted'], 'auto leaves a plain training alone');
+SELECT set_eq($$ SELECT * FROM parts('refit') $$, ARRAY['model', 'profile', 'seen', 'validated'], 'both sets of weights are stored');
+SELECT set_eq($$ SELECT * FROM parts('held out') $$, ARRAY['model', 'profile', 'seen', 'counted'], 'auto leaves a plain training alone');
 SELECT train('searched', 'ease', '{"search": {"regularization": [50]}}') \g /dev/null
 SELECT results_eq($$ SELECT * FROM lists('searched') ORDER BY u, rank $$, $$ SELECT * FROM lists('whole') ORDER BY u, rank $$, 'and acts after a search');
 SELECT train('not', 'ease', '{"search": {"regularization": [50]}, "refit": "never"}') \g /dev/null
 SELECT results_eq($$ SELECT * FROM lists('not') ORDER BY u, rank $$, $$ SELECT * FROM lists('held out') ORDER BY u, rank $$, 'unless never');
 SELECT train('nothing', 'ease', '{"regularization": 50, "split": "none", "refit": "always"}') \g /dev/null
-SELECT set_eq($$ SELECT * FROM parts('nothing') $$, ARRAY['model', 'seen'], 'without a validation part there is nothing to add');
+SELECT set_eq($$ SELECT * FROM parts('nothing') $$, ARRAY['model', 'profile', 'seen'], 'without a validation part there is nothing to add');
 
 -- A retrain on the same rows is as good as the version before: were that measured with the weights that have seen the
 -- validation part, nothing would ever be promoted.
@@ -69,6 +69,6 @@ BEGIN
     RESET longtail.training_memory;
 END $$;
 SELECT ok(bool_and(items = 5) AND count(*) BETWEEN 2 AND 20, 'with too little memory a training fails or serves') FROM tight;
-SELECT set_eq($$ SELECT parts FROM tight $$, $$ VALUES ('{model,seen}'::text[]), ('{model,seen,validated}') $$, 'either the weights that were measured, or both');
+SELECT set_eq($$ SELECT parts FROM tight $$, $$ VALUES ('{model,profile,seen}'::text[]), ('{model,profile,seen,validated}') $$, 'either the weights that were measured, or both');
 
 SELECT * FROM finish();
