@@ -14,6 +14,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog_transfer.h"
+#include "forget.h"
 #include "mb/pg_wchar.h"
 #include "method.h"
 #include "miscadmin.h"
@@ -199,25 +200,41 @@ static void read_bundle(lt_env *env, const lt_archive *a, const lt_archive_part 
     LTPG(env, lt_recommender_init(env, &recommender, b));
 }
 
-static void check_parts(lt_env *env, const lt_archive *a)
+/* What users had, and what training counted of it. */
+static void check_histories(lt_env *env, const lt_archive *a, const lt_bundle *b)
 {
-    const lt_archive_part *model = part_of(a, "model"), *seen = part_of(a, "seen"), *other = part_of(a, "validated");
-    lt_bundle b, validated;
+    const lt_archive_part *seen = part_of(a, "seen"), *counts = part_of(a, "counted");
+    lt_counted counted;
     lt_pairs pairs;
     lt_reader r;
 
-    if (model == NULL)
-        refuse("its weights are missing");
-    read_bundle(env, a, model, &b);
-    if (lt_bundle_is_recommender(&b) != (seen != NULL))
+    if (lt_bundle_is_recommender(b) != (seen != NULL))
         refuse("what its users had is missing, or it has no users");
     if (seen != NULL) {
         lt_reader_init(env, &r, seen->bytes, (size_t)seen->n);
         LTPG(env, lt_pairs_read(&r, &pairs));
         read_end(&r);
-        if (pairs.rows != b.users.n || pairs.cols != b.items.n)
+        if (pairs.rows != b->users.n || pairs.cols != b->items.n)
             refuse("what its users had is of other users and items");
     }
+    if (counts != NULL) {
+        lt_reader_init(env, &r, counts->bytes, (size_t)counts->n);
+        LTPG(env, lt_counted_read(&r, &counted));
+        read_end(&r);
+        if (seen == NULL || counted.n != pairs.start[pairs.rows])
+            refuse("what training counted is of other pairs");
+    }
+}
+
+static void check_parts(lt_env *env, const lt_archive *a)
+{
+    const lt_archive_part *model = part_of(a, "model"), *other = part_of(a, "validated");
+    lt_bundle b, validated;
+
+    if (model == NULL)
+        refuse("its weights are missing");
+    read_bundle(env, a, model, &b);
+    check_histories(env, a, &b);
     if (other != NULL) {
         read_bundle(env, a, other, &validated);
         if (validated.user_id != b.user_id || validated.item_id != b.item_id || validated.label_kind != b.label_kind)
@@ -355,7 +372,7 @@ static void take_training(const lt_archive *a, bool exists, ltpg_training *t)
 /* The parts that this release has a use for. */
 static int take_parts(const lt_archive *a, ltpg_part *parts)
 {
-    static const char *const known[] = {"model", "seen", "validated"};
+    static const char *const known[] = {"model", "seen", "counted", "validated"};
     int n = 0;
 
     for (int i = 0; i < (int)lengthof(known); i++) {

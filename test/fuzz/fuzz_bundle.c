@@ -5,6 +5,7 @@
  * Whoever may import a model chooses these bytes.  What reads must serve: no number of it may lead out of an array.
  */
 #include "batch.h"
+#include "forget.h"
 #include "fuzz.h"
 #include "recommend.h"
 
@@ -171,6 +172,24 @@ static void grow(lt_env *env, lt_bundle *b)
     fuzz_fine(env, lt_bundle_grow(env, b));
 }
 
+/* Somebody leaves, whom one looks for in vain afterwards. */
+static void forget(lt_env *env, lt_bundle *b, lt_pairs *seen, lt_counted *counted)
+{
+    int64_t length;
+    char key[256];
+    bool found;
+    int left;
+
+    if (b->users.n == 0)
+        return;
+    lt_dictionary_key(&b->users, b->users.n / 2, &length);
+    if (length > (int64_t)sizeof key)
+        return;
+    memcpy(key, lt_dictionary_key(&b->users, b->users.n / 2, &length), (size_t)length);
+    if (fuzz_fine(env, lt_bundle_forget(env, b, key, length, 7, 0.1, seen, counted, &left, &found)))
+        must(found && lt_dictionary_find(&b->users, key, length) < 0);
+}
+
 /* What was read is written and read again. */
 static void again(lt_env *env, const lt_bundle *b)
 {
@@ -190,7 +209,7 @@ static void again(lt_env *env, const lt_bundle *b)
     }
 }
 
-static void use(lt_env *env, lt_bundle *b, const lt_pairs *seen)
+static void serve(lt_env *env, lt_bundle *b, const lt_pairs *seen)
 {
     lt_recommender r;
 
@@ -219,7 +238,15 @@ static void use(lt_env *env, lt_bundle *b, const lt_pairs *seen)
             all_lists(env, &r, seen);
     }
     predict(env, &r);
+}
+
+static void use(lt_env *env, lt_bundle *b, lt_pairs *seen, lt_counted *counted)
+{
+    serve(env, b, seen);
     again(env, b);
+    forget(env, b, seen, counted);
+    again(env, b);
+    serve(env, b, seen);
     grow(env, b);
     again(env, b);
 }
@@ -230,13 +257,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n)
     lt_reader r;
     lt_bundle b;
     lt_pairs seen;
+    lt_counted counted;
 
     lt_reader_init(env, &r, bytes, n);
     if (fuzz_fine(env, lt_bundle_read(&r, &b))) {
         bool has = lt_bundle_is_recommender(&b) && fuzz_fine(env, lt_pairs_read(&r, &seen)) && seen.rows == b.users.n &&
                    seen.cols == b.items.n;
+        bool counts = has && fuzz_fine(env, lt_counted_read(&r, &counted));
 
-        use(env, &b, has ? &seen : NULL);
+        use(env, &b, has ? &seen : NULL, counts ? &counted : NULL);
     }
     test_env_drop(env);
     return 0;

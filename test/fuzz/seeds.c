@@ -4,6 +4,7 @@
  * What fuzzing found stands beside these, under names that say what it was.
  */
 #include "archive.h"
+#include "forget.h"
 #include "recommend_data.h"
 
 #include <errno.h>
@@ -50,14 +51,20 @@ static void save_noise(lt_env *env, const char *target, int n)
     }
 }
 
-static void save_version(lt_env *env, const char *name, const lt_bundle *b, const lt_pairs *seen)
+static void save_version(lt_env *env, const char *name, const lt_bundle *b, const lt_dataset *d)
 {
+    lt_counted counted;
+    lt_pairs had;
     lt_writer w;
 
     lt_writer_init(env, &w);
     lt_bundle_write(&w, b);
-    if (lt_bundle_is_recommender(b))
-        lt_pairs_write(&w, seen);
+    if (lt_bundle_is_recommender(b)) {
+        fine(env, lt_builder_all_seen(env, d, &had));
+        lt_pairs_write(&w, &had);
+        fine(env, lt_counted_take(env, d, &had, &counted));
+        lt_counted_write(&w, &counted);
+    }
     save("bundle", name, w.bytes, w.n);
 }
 
@@ -106,7 +113,7 @@ static void blend(lt_env *env)
     rows.data.base = bases;
     b.model = (lt_model){.algorithm = blend};
     fine(env, blend->train(env, &rows.data, &o, &b.model, &fit));
-    save_version(env, "blend", &b, &rows.data.seen);
+    save_version(env, "blend", &b, &rows.data);
 }
 
 static void archive(lt_env *env)
@@ -204,7 +211,7 @@ int main(int argc, char **argv)
 
         if (cases[c].what & TIME)
             fine(env, lt_bundle_take_trend(env, &t->bundle, &t->data.seen, 10, 0.1));
-        save_version(env, cases[c].file, &t->bundle, &t->data.seen);
+        save_version(env, cases[c].file, &t->bundle, &t->data);
         if (c == 0) {
             save_encoder(env, "row", &t->bundle.row_encoder);
             save_encoder(env, "item", &t->bundle.item_encoder);

@@ -247,6 +247,17 @@ SELECT matches(tried(with_other(bytes, 'item 1', '\xc3286d2031aa')), '^XX001 .*n
 SELECT matches(tried(with_other(bytes, 'kind 1', '\xc3286d2031aa')), '^XX001 .*not in its encoding', 'categories that are no text') FROM exported WHERE model = 'mlp';
 SELECT matches(tried(with_other(bytes, 'club', '\xc3286d20')), '^XX001 .*not in its encoding', 'features that are no text') FROM exported WHERE model = 'mlp';
 
+-- what training counted, where users have things twice, goes along
+CREATE TABLE twice AS SELECT u, item FROM bought, generate_series(1, 1 + u % 2);
+SELECT longtail.train('twice', 'twice', 'ease', 'u', 'item', options => '{"split": "none"}');
+SELECT is(longtail.import_model('twice again', longtail.export_model('twice')), 1, 'a model with what training counted');
+SELECT is((SELECT count(*) FROM longtail.model m JOIN longtail.model_data d USING (model_id) WHERE name = 'twice' AND part = 'counted'), 1::bigint, 'there is such a thing');
+SELECT is((SELECT d.bytes FROM longtail.model m JOIN longtail.model_data d USING (model_id) WHERE name = 'twice again' AND part = 'counted'),
+          (SELECT d.bytes FROM longtail.model m JOIN longtail.model_data d USING (model_id) WHERE name = 'twice' AND part = 'counted'), 'which is there too');
+SELECT is((SELECT (versions, interactions, in_source) FROM longtail.forget('twice again', 3))::text, (SELECT (versions, interactions, in_source) FROM longtail.forget('twice', 3))::text,
+          'and users are forgotten alike');
+SELECT is(longtail.export_model('twice again') = longtail.export_model('twice'), false, 'under names of their own');
+
 -- memory is asked for within bounds
 CREATE TABLE wide AS SELECT u, i FROM generate_series(1, 60) u, generate_series(1, 700) i WHERE noise(u::text, i::text, 'w') < 0.1;
 SET longtail.training_memory = '100MB';
