@@ -319,7 +319,9 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
 
     LT_TRY(lt_alloc(env, &s, 1, sizeof *s, "a scorer"));
     LT_TRY(blend(env, scorer, &blended));
-    s->factors = (lt_model){.algorithm = &lt_als, .design = {.items = items}};
+    /* Field by field: an image takes structs as they are, with the padding between fields, which is zero so far. */
+    s->factors.algorithm = &lt_als;
+    s->factors.design.items = items;
     LT_TRY(lt_factors_add(env, &s->factors, &(lt_pairs){0}, k, bias, bias, &(lt_fold){0}, &out));
     memcpy(lt_model_array(&s->factors, "fold_in")->d, lt_model_array(m, "fold_in")->d,
            LT_FOLD_SETTINGS * sizeof(double));
@@ -329,7 +331,7 @@ static lt_status prepare(lt_env *env, lt_scorer *scorer)
         if (bias)
             out.item_bias[i] = blended[i * t + k];
     }
-    s->scorer = (lt_scorer){.model = &s->factors};
+    s->scorer.model = &s->factors;
     LT_TRY(lt_factors_prepare(env, &s->scorer));
     /* Those nobody has come later: that a user does not have them says nothing, so users stay where they were. */
     for (int64_t i = 0; i < items; i++)
