@@ -81,7 +81,7 @@ void ltpg_progress_rows(ltpg_progress *p, int64 rows)
 
 void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
 {
-    char activity[NAMEDATALEN * 4];
+    char activity[NAMEDATALEN * 4], loss[32];
 
     if (p->n == p->capacity) {
         p->capacity = Max(64, p->capacity * 2);
@@ -89,19 +89,18 @@ void ltpg_progress_epoch(ltpg_progress *p, const lt_epoch *epoch)
                               : repalloc_huge(p->epochs, p->capacity * sizeof *p->epochs);
     }
     p->epochs[p->n++] = *epoch;
-    snprintf(activity, sizeof activity, "longtail training \"%s\": %straining epoch %d of %d loss %.6g", p->model,
-             p->trial, epoch->epoch, epoch->epochs, epoch->train_loss);
+    /* not as the server's snprintf has it: longtail.training_progress reads small letters */
+    snprintf(loss, sizeof loss, isnan(epoch->train_loss) ? "nan" : "%.6g", epoch->train_loss);
+    snprintf(activity, sizeof activity, "longtail training \"%s\": %straining epoch %d of %d loss %s", p->model,
+             p->trial, epoch->epoch, epoch->epochs, loss);
     pgstat_report_activity(STATE_RUNNING, activity);
     if (!is_time_to_tell(p))
         return;
-    if (isnan(epoch->validation_loss))
-        ereport(NOTICE, (errmsg("model \"%s\": %sepoch %d of at most %d, training loss %.5f, %.1f s", p->model,
-                                p->trial, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->seconds)));
-    else
-        ereport(NOTICE,
-                (errmsg("model \"%s\": %sepoch %d of at most %d, training loss %.5f, validation loss %.5f, %.1f s",
-                        p->model, p->trial, epoch->epoch, epoch->epochs, epoch->train_loss, epoch->validation_loss,
-                        epoch->seconds)));
+    ereport(NOTICE,
+            (errmsg("model \"%s\": %sepoch %d of at most %d%s%s, %.1f s", p->model, p->trial, epoch->epoch,
+                    epoch->epochs, isnan(epoch->train_loss) ? "" : psprintf(", training loss %.5f", epoch->train_loss),
+                    isnan(epoch->validation_loss) ? "" : psprintf(", validation loss %.5f", epoch->validation_loss),
+                    epoch->seconds)));
 }
 
 int ltpg_progress_epochs(ltpg_progress *p, lt_epoch **epochs)
