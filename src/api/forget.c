@@ -275,7 +275,7 @@ static const char *reason_of(const forgetting *f, presence in_source)
     if (f->versions == 0)
         appendStringInfoString(&text, "no version knows this user");
     else if (f->left == 0)
-        appendStringInfoString(&text, "what is stored is as if this user had never been there");
+        appendStringInfoString(&text, "what is served from is as if this user had never been there");
     if (f->left & LT_LEFT_WEIGHTS)
         appendStringInfoString(&text, "weights that remain were learned from this user's interactions too");
     if (f->left & LT_LEFT_COUNTS)

@@ -88,15 +88,17 @@ static lt_status find_newcomers(lt_env *env, const lt_profile *p, const int32_t 
     for (int64_t i = 0; i < n; i++) {
         if (i % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        first[id[i]] = fmin(first[id[i]], time[i]);
+        if (id[i] >= 0)
+            first[id[i]] = fmin(first[id[i]], time[i]);
     }
     for (int64_t i = 0; i < n; i++) {
-        double age = fmax(0, time[i] - first[id[i]]) / DAY;
+        double age;
 
         if (i % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        if (day_of(p, time[i]) >= LT_PROFILE_DAYS)
+        if (id[i] < 0 || day_of(p, time[i]) >= LT_PROFILE_DAYS) /* -1: of too few users (option min_users) */
             continue;
+        age = fmax(0, time[i] - first[id[i]]) / DAY;
         late++;
         bucket = age < 1 ? 0 : ilogb(age) + 1;
         if (bucket < LT_PROFILE_AGES)
@@ -157,7 +159,7 @@ static lt_status count_items(lt_env *env, const lt_builder *b, int64_t n, bool c
     for (int64_t i = 0; i < n; i++) {
         if (i % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        if (!classes || b->label[i] > 0)
+        if (b->item[i] >= 0 && (!classes || b->label[i] > 0))
             sample->item_rows[b->item[i]]++;
     }
     return LT_OK;
@@ -174,7 +176,7 @@ static lt_status sample_items(lt_env *env, const lt_builder *b, const lt_profile
 
         if (i % POLL_EVERY == 0)
             LT_TRY(lt_poll(env));
-        if (day < LT_DRIFT_DAYS && (!classes || b->label[i] > 0))
+        if (day < LT_DRIFT_DAYS && b->item[i] >= 0 && (!classes || b->label[i] > 0))
             offer(&r, day, i);
     }
     LT_TRY(lt_alloc(env, &sample->item, (size_t)LT_DRIFT_DAYS * DAY_SAMPLE, sizeof(int32_t), "a profile's sample"));

@@ -65,7 +65,7 @@ SELECT results_eq($$SELECT versions, interactions, in_source, retraining_needed 
 -- What remains of counts is what training without the user makes, byte by byte.
 CREATE FUNCTION bytes_of(name text) RETURNS TABLE (part text, md5 text) LANGUAGE SQL AS $$
     SELECT part, md5(string_agg(bytes, '' ORDER BY chunk)) FROM longtail.model_data JOIN longtail.model AS m USING (model_id)
-    WHERE m.name = bytes_of.name AND version = m.active_version GROUP BY part
+    WHERE m.name = bytes_of.name AND version = m.active_version AND part <> 'profile' GROUP BY part
 $$;
 CREATE FUNCTION same_as_without(algorithm text, weight name, at name, options jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
 DECLARE forgotten record;

@@ -25,7 +25,7 @@ CREATE FUNCTION stored(name text, what text) RETURNS boolean LANGUAGE SQL AS $$
 $$;
 CREATE FUNCTION bytes_of(name text) RETURNS TABLE (part text, md5 text) LANGUAGE SQL AS $$
     SELECT part, md5(string_agg(bytes, '' ORDER BY chunk)) FROM longtail.model_data JOIN longtail.model AS m USING (model_id)
-    WHERE m.name = bytes_of.name AND version = m.active_version GROUP BY part
+    WHERE m.name = bytes_of.name AND version = m.active_version AND part <> 'profile' GROUP BY part
 $$;
 -- Trained with the option is trained on rows of the other items alone.
 CREATE FUNCTION same(algorithm text, at name, options jsonb) RETURNS boolean LANGUAGE plpgsql AS $$
