@@ -150,6 +150,11 @@ SELECT ok((longtail.train('dates', 'bad', 'popularity', 'user_id', 'item_id', op
 ALTER TABLE bad ALTER user_id TYPE text;
 SELECT is(status, 'act', 'ids of another kind') FROM longtail.health('dates') WHERE measure = 'source' AND subject = 'user_id';
 
+-- rows that option min_users leaves out
+CREATE TABLE often AS SELECT user_id, item_id + CASE WHEN id % 20 = 0 THEN id * 1000 ELSE 0 END AS item_id, at, channel FROM before;
+SELECT ok((longtail.train('often', 'often', 'logistic', 'user_id', 'item_id', time_column => 'at', options => '{"min_users": 3, "split": "none", "epochs": 1}')).items <= 200, 'items of one user each are left out');
+SELECT is_empty($$ SELECT measure, subject, value, threshold, detail FROM health('2024-03-31', '{}', 'often') WHERE status <> 'ok' AND measure <> 'validation' $$, 'and raise no alarm for being unknown');
+SELECT ok(value BETWEEN 0.03 AND 0.08, 'as they are') FROM health('2024-03-31', '{}', 'often') WHERE measure = 'unknown_items';
 -- a profile would say of rows what differential privacy promises not to
 CREATE TABLE secret AS SELECT noise('s', n::text) AS a, n % 3 = 0 AS y FROM generate_series(1, 1000) n;
 SELECT ok((longtail.train('private', 'secret', 'logistic', label_column => 'y', options => '{"dp_epsilon": 2, "split": "none"}')).promoted, 'a private model');
