@@ -93,7 +93,8 @@ my %long = (
     health             => [ "SELECT longtail.health($model)", "SELECT longtail.health('cancel labels')" ],
 );
 my %quick = map { $_ => 1 } qw(algorithms options build_info rerank_methods boost promote drop_model grant_model revoke_model set_owner privacy_guarantee
-    predict coefficients user_embedding plot_training predictor_out);
+    predict coefficients user_embedding plot_training predictor_out
+    may_use regclass relation relation_in relation_out role_in role_out role_send);
 
 # By name: functions that take internal are parts of aggregates, and go by them; a binary predictor is read as its text.
 my @names = split /\n/, sql(q{SELECT DISTINCT proname FROM pg_proc WHERE pronamespace = 'longtail'::regnamespace AND prorettype <> 'internal'::regtype
@@ -147,7 +148,7 @@ for my $name (@names) {
         my ($most, $before) = ($latest);
         for my $n (0 .. $times) {
             my $after = $most * rand;
-            $before = memory() if $n == 1;
+            $before = memory() if $n == ($times > 3 ? 3 : 1); # plans and catalogs are cached by then
             my ($took, $answer) = stopped($statement, $n % 2 ? 'cancel' : 'timeout', $after);
             if ($answer !~ /57014/) {
                 push @wrong, "$statement: " . substr $answer, 0, 300 if $answer =~ /ERROR|FATAL|PANIC|connection/;
@@ -161,7 +162,7 @@ for my $name (@names) {
             push @slow, sprintf '%.2f s after %.2f s: %s', $took, $after, $statement if $took > $within;
         }
         my $grown = memory() - $before;
-        push @grown, "$grown bytes: $statement" if $grown > 300_000;
+        push @grown, "$grown bytes: $statement" if $grown > ($times > 3 ? 300_000 : 1_000_000);
     }
     ok(!@slow && !@wrong && !@grown, "$name stops within a second, and gives back its memory") or diag(join "\n", @slow, @wrong, @grown);
 }
