@@ -18,6 +18,7 @@
 #include "mb/pg_wchar.h"
 #include "method.h"
 #include "miscadmin.h"
+#include "profile.h"
 #include "recommend.h"
 #include "relation.h"
 #include "utils/acl.h"
@@ -226,6 +227,20 @@ static void check_histories(lt_env *env, const lt_archive *a, const lt_bundle *b
     }
 }
 
+/* What its data looked like. */
+static void check_profile(lt_env *env, const lt_archive_part *part, const lt_bundle *b)
+{
+    lt_profile profile;
+    lt_reader r;
+
+    if (part == NULL)
+        return;
+    lt_reader_init(env, &r, part->bytes, (size_t)part->n);
+    LTPG(env, lt_profile_read(&r, &profile));
+    read_end(&r);
+    LTPG(env, lt_profile_check(env, &profile, b));
+}
+
 static void check_parts(lt_env *env, const lt_archive *a)
 {
     const lt_archive_part *model = part_of(a, "model"), *other = part_of(a, "validated");
@@ -235,6 +250,7 @@ static void check_parts(lt_env *env, const lt_archive *a)
         refuse("its weights are missing");
     read_bundle(env, a, model, &b);
     check_histories(env, a, &b);
+    check_profile(env, part_of(a, LTPG_PROFILE_PART), &b);
     if (other != NULL) {
         read_bundle(env, a, other, &validated);
         if (validated.user_id != b.user_id || validated.item_id != b.item_id || validated.label_kind != b.label_kind)
@@ -372,7 +388,7 @@ static void take_training(const lt_archive *a, bool exists, ltpg_training *t)
 /* The parts that this release has a use for. */
 static int take_parts(const lt_archive *a, ltpg_part *parts)
 {
-    static const char *const known[] = {"model", "seen", "counted", "validated"};
+    static const char *const known[] = {"model", "seen", "counted", "validated", LTPG_PROFILE_PART};
     int n = 0;
 
     for (int i = 0; i < (int)lengthof(known); i++) {
