@@ -1,10 +1,12 @@
 /*
  * blas.c: loading OpenBLAS, and functions of its names that pass on to it.
  *
- * The only state of the core: where the library's functions are, found once a process, and whom to tell that there are
- * none.  The first call is made by the
- * thread that owns the process's work, before any other thread runs (threads.c sees to that), so that no lock is
- * needed.
+ * The only state of the core: where the library's functions are, found once a process, for how many threads it has
+ * buffers, and whom to tell that there is no library.  The first call is made by the thread that owns the process's
+ * work, before any other thread runs (threads.c sees to that), so that no lock is needed.
+ *
+ * A call of OpenBLAS that finds no buffer free maps one, and where there is no room for it tries for ever.  So they are
+ * taken beforehand, once there is known to be room, and given back to it: it never unmaps one.
  */
 #include "blas.h"
 
@@ -85,6 +87,9 @@ static struct {
     char *(*config)(void);
     char *(*kernel)(void);
     void (*use_threads)(int);
+    void *(*take_buffer)(int); /* the argument counts for nothing */
+    void (*give_buffer)(void *);
+    int buffers; /* it has for calls at once */
     void (*raise)(lt_env *env);
 } blas;
 
@@ -116,11 +121,22 @@ static int processors(void)
     return n > 0 && n < MOST_BUFFERS ? (int)n : MOST_BUFFERS;
 }
 
+static void take_buffers(int wanted)
+{
+    void *buffer[MOST_BUFFERS];
+
+    for (int i = 0; i < wanted; i++)
+        buffer[i] = blas.take_buffer(0);
+    for (int i = 0; i < wanted; i++)
+        blas.give_buffer(buffer[i]);
+    blas.buffers = wanted;
+}
+
 /* One by one, as OpenBLAS has them: the system may refuse one as large as all. */
-lt_status lt_blas_room(lt_env *env, int threads)
+static lt_status check_room(lt_env *env, int wanted)
 {
     void *volatile buffer[MOST_BUFFERS];
-    int wanted = threads < MOST_BUFFERS ? threads : MOST_BUFFERS, n = 0;
+    int n = 0;
 
     while (n < wanted && (buffer[n] = malloc(BUFFER)) != NULL)
         n++;
@@ -133,13 +149,24 @@ lt_status lt_blas_room(lt_env *env, int threads)
     return lt_fail_hint(env, "Raise the server's limit of address space, or set longtail.threads lower.");
 }
 
+lt_status lt_blas_room(lt_env *env, int threads)
+{
+    int wanted = threads < MOST_BUFFERS ? threads : MOST_BUFFERS;
+
+    if (wanted <= blas.buffers)
+        return LT_OK;
+    LT_TRY(check_room(env, wanted - blas.buffers));
+    take_buffers(wanted);
+    return LT_OK;
+}
+
 lt_status lt_blas_load(lt_env *env)
 {
     bool all = true;
 
     if (blas.library != NULL)
         return LT_OK;
-    LT_TRY(lt_blas_room(env, processors() + 1)); /* and a call's */
+    LT_TRY(check_room(env, processors() + 1)); /* and a call's */
     errno = 0;
     blas.library = dlopen(LT_OPENBLAS, RTLD_NOW | RTLD_LOCAL);
     if (blas.library == NULL && errno == ENOMEM)
@@ -151,11 +178,13 @@ lt_status lt_blas_load(lt_env *env)
 #define FIND_VOID(name, parameters, arguments) FIND(name)
     FUNCTIONS(FIND_RETURNING, FIND_VOID)
     all = find(&blas.config, "openblas_get_config") && find(&blas.kernel, "openblas_get_corename") && all;
+    all = find(&blas.take_buffer, "blas_memory_alloc") && find(&blas.give_buffer, "blas_memory_free") && all;
     if (!all)
         return unload(env, "Functions are missing from it.");
     if (strstr(blas.config(), "USE_OPENMP") == NULL || !find(&blas.use_threads, "omp_set_num_threads"))
         return unload(env, "It is another build, which several threads cannot call at once.");
     lt_blas_enter_thread();
+    take_buffers(1);
     return LT_OK;
 }
 
