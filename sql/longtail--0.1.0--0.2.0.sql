@@ -95,6 +95,12 @@ SELECT m.name AS model, m.owner::text::name COLLATE "C" AS owner, m.algorithm, m
 FROM longtail.model m
 WHERE longtail.may_use(m.model_id, m.owner);
 
+CREATE FUNCTION longtail.drop_version(model text, version integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'longtail_drop_version' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.drop_version(text, integer) IS
+'Removes one version of a model. Not the active one, and not the newest, so that no number is given twice.';
+
 CREATE FUNCTION longtail.set_owner(model text, role name)
 RETURNS void
 AS 'MODULE_PATHNAME', 'longtail_set_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

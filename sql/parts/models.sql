@@ -35,6 +35,12 @@ AS 'MODULE_PATHNAME', 'longtail_promote' LANGUAGE C VOLATILE STRICT PARALLEL UNS
 COMMENT ON FUNCTION longtail.promote(text, integer) IS
 'Serves the given version from the end of this transaction on: forward to a version that was held back, or back to an older one.';
 
+CREATE FUNCTION longtail.drop_version(model text, version integer)
+RETURNS void
+AS 'MODULE_PATHNAME', 'longtail_drop_version' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION longtail.drop_version(text, integer) IS
+'Removes one version of a model. Not the active one, and not the newest, so that no number is given twice.';
+
 CREATE FUNCTION longtail.drop_model(model text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'longtail_drop_model' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;

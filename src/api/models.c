@@ -13,6 +13,7 @@
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(longtail_promote);
+PG_FUNCTION_INFO_V1(longtail_drop_version);
 PG_FUNCTION_INFO_V1(longtail_drop_model);
 PG_FUNCTION_INFO_V1(longtail_grant_model);
 PG_FUNCTION_INFO_V1(longtail_revoke_model);
@@ -23,6 +24,13 @@ Datum longtail_promote(PG_FUNCTION_ARGS)
 {
     PreventCommandIfReadOnly("longtail.promote()");
     ltpg_catalog_promote(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
+    PG_RETURN_VOID();
+}
+
+Datum longtail_drop_version(PG_FUNCTION_ARGS)
+{
+    PreventCommandIfReadOnly("longtail.drop_version()");
+    ltpg_catalog_drop_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
     PG_RETURN_VOID();
 }
 

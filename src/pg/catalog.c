@@ -10,6 +10,7 @@
 
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
+#include "catalog_forget.h"
 #include "catalog_query.h"
 #include "codec.h"
 #include "executor/spi.h"
@@ -302,7 +303,11 @@ static void set_active(int model_id, int version)
     ltpg_catalog_supersede(model_id);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
-    ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1", &a, false, SPI_OK_UPDATE);
+    ltpg_catalog_run("UPDATE longtail.model SET active_version = $2 WHERE model_id = $1"
+                     " AND EXISTS (SELECT FROM longtail.model_version WHERE model_id = $1 AND version = $2)",
+                     &a, false, SPI_OK_UPDATE);
+    if (SPI_processed == 0)
+        ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("version %d was dropped meanwhile", version)));
 }
 
 int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
@@ -426,18 +431,57 @@ uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *
 
 /* ---- the life of a model ---- */
 
+static void check_version(int version)
+{
+    if (version < 1)
+        ereport(ERROR,
+                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
+}
+
 void ltpg_catalog_promote(const char *model, int version)
 {
     ltpg_version found;
 
-    if (version < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
+    check_version(version);
     ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
     SPI_connect();
     ltpg_catalog_lock(model, found.model_id);
     set_active(found.model_id, found.version);
     SPI_finish();
+}
+
+void ltpg_catalog_drop_version(const char *model, int version)
+{
+    static const char *const deletes[] = {
+        "DELETE FROM longtail.model_data WHERE model_id = $1 AND version = $2",
+        "DELETE FROM longtail.training_epoch WHERE model_id = $1 AND version = $2",
+        "DELETE FROM longtail.training_trial WHERE model_id = $1 AND version = $2",
+        "DELETE FROM longtail.model_version WHERE model_id = $1 AND version = $2",
+    };
+    ltpg_arguments a = {0};
+    ltpg_version found;
+    bool is_null;
+
+    check_version(version);
+    ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
+    SPI_connect();
+    ltpg_catalog_lock(model, found.model_id);
+    ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
+    ltpg_catalog_run("SELECT active_version FROM longtail.model WHERE model_id = $1", &a, false, SPI_OK_SELECT);
+    if (DatumGetInt32(ltpg_field(0, 1, &is_null)) == version)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("version %d of model \"%s\" is the active one", version, model),
+                        errhint("Promote another version first, or drop the model.")));
+    if (next_version(found.model_id) == version + 1)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
+                        errmsg("version %d of model \"%s\" is the newest", version, model),
+                        errhint("No number is given twice: the newest version stays until there is a newer one.")));
+    ltpg_give(&a, INT4OID, Int32GetDatum(version));
+    for (int i = 0; i < (int)lengthof(deletes); i++)
+        ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);
+    SPI_finish();
+    /* The model's row is written, so that a promotion that waits and has an old snapshot fails. */
+    ltpg_catalog_renew(found.model_id);
 }
 
 void ltpg_catalog_drop(const char *model)

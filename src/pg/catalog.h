@@ -121,6 +121,8 @@ extern void ltpg_catalog_lock(const char *model, int model_id);
 extern void ltpg_catalog_supersede(int model_id);
 
 extern void ltpg_catalog_promote(const char *model, int version);
+/* Removes one version, for good; an error for the active one, and for the newest, so that no number comes again. */
+extern void ltpg_catalog_drop_version(const char *model, int version);
 extern void ltpg_catalog_drop(const char *model);
 extern void ltpg_catalog_grant(const char *model, const char *role, bool grant);
 /* As ALTER ... OWNER TO. */

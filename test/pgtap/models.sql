@@ -177,6 +177,21 @@ SELECT matches(error_of($$ SELECT longtail.promote('night', 99) $$), 'no version
 SELECT matches(error_of($$ SELECT longtail.promote('night', 0) $$), 'at least 1', 'version 0');
 SELECT matches(error_of($$ SELECT longtail.promote('nobody', 1) $$), 'model "nobody" does not exist', 'no such model');
 
+-- ---- versions removed ----
+
+SELECT matches(error_of($$ SELECT longtail.drop_version('night', 7) $$), 'version 7 of model "night" is the active one', 'not the active version');
+SELECT matches(error_of($$ SELECT longtail.drop_version('night', (SELECT max(version) FROM longtail.model_versions WHERE model = 'night')) $$),
+               'is the (newest|active one)', 'nor the newest');
+SELECT matches(error_of($$ SELECT longtail.drop_version('night', 99) $$), 'no version 99', 'nor one there is not');
+SELECT matches(error_of($$ SELECT longtail.drop_version('night', 0) $$), 'at least 1', 'nor version 0');
+CREATE TABLE nights AS SELECT * FROM longtail.model_versions WHERE model = 'night';
+SELECT lives_ok($$ SELECT longtail.drop_version('night', 1) $$, 'an old one is removed');
+SELECT set_eq($$ SELECT version, active, trained FROM longtail.model_versions WHERE model = 'night' $$,
+              $$ SELECT version, active, trained FROM nights WHERE version > 1 $$, 'and all others stay');
+SELECT is((SELECT count(*) FROM longtail.model_data JOIN longtail.model USING (model_id) WHERE name = 'night' AND version = 1)
+          + (SELECT count(*) FROM longtail.training_log WHERE model = 'night' AND version = 1), 0::bigint, 'with its bytes and its log');
+SELECT matches(error_of($$ SELECT longtail.promote('night', 1) $$), 'no version 1', 'it cannot come back');
+
 -- ---- rollback ----
 
 BEGIN;

@@ -92,7 +92,7 @@ my %long = (
     forget             => [ "SELECT longtail.forget($model, u) FROM generate_series(1, 10000) u" ],
     health             => [ "SELECT longtail.health($model)", "SELECT longtail.health('cancel labels')" ],
 );
-my %quick = map { $_ => 1 } qw(algorithms options build_info rerank_methods boost promote drop_model grant_model revoke_model set_owner privacy_guarantee
+my %quick = map { $_ => 1 } qw(algorithms options build_info rerank_methods boost promote drop_version drop_model grant_model revoke_model set_owner privacy_guarantee
     predict coefficients user_embedding plot_training predictor_out
     may_use regclass relation relation_in relation_out role_in role_out role_send);
 
