@@ -47,7 +47,7 @@ END $$;
 
 SELECT same('logistic', '2MB', 'numbers', 'logistic', '{}');
 SELECT same('logistic without a validation part', '2MB', 'numbers', 'logistic', '{"split": "none"}');
-SELECT same('logistic of every kind of feature', '2MB', 'mixed', 'logistic', '{"text": ["j"], "text_buckets": 64}');
+SELECT same('logistic of every kind of feature', '3MB', 'mixed', 'logistic', '{"text": ["j"], "text_buckets": 64}');
 SELECT same('logistic of users and items', '2MB', 'rated', 'logistic', '{"epochs": 20}', 'u', 'item');
 SELECT same('mlp', '2MB', 'numbers', 'mlp', '{"epochs": 2, "hidden": [8]}');
 SELECT same('mlp of every kind of feature', '3MB', 'mixed', 'mlp', '{"epochs": 2, "hidden": [8], "text": ["j"], "text_buckets": 64}');

@@ -89,13 +89,21 @@ sub statements_of
     return ($good, map { $bad{$_} } sort keys %bad);
 }
 
+# Arguments that answer again and again, where chance does not find them: each call makes the version that the next drops.
+my %given = (drop_version => q{SELECT longtail.import_model('fuzz spare', bytes), longtail.drop_version('fuzz spare', newest)
+    FROM (SELECT longtail.export_model('fuzz spare', 1) AS bytes, (SELECT max(version) FROM longtail.model_versions WHERE model = 'fuzz spare') AS newest) s});
+ask($s, q{SELECT fuzz.scratch('fuzz spare', 2)});
+ask($s, q{SELECT longtail.import_model('fuzz spare', longtail.export_model('fuzz spare'))});
+
 my $made = 0;
 my $begin = time;
-my @called = grep { !grep { $_ eq 'internal' } @{ $_->{types} } } @hostile::functions;
+my $triggers = sql(q{SELECT string_agg(proname, ' ') FROM pg_proc WHERE pronamespace = 'longtail'::regnamespace AND prorettype = 'event_trigger'::regtype});
+my @called = grep { my $f = $_; $triggers !~ /\b\Q@{[ $f->{name} =~ s{.*\.}{}r ]}\E\b/ && !grep { $_ eq 'internal' } @{ $f->{types} } } @hostile::functions;
 # More memory than this is a leak: a kilobyte in each hundred calls, beyond what one block of a context takes.
 my $slack = 70_000;
 for my $f (@called) {
     my ($good, @bad) = statements_of($f);
+    $good = $given{ $f->{name} =~ s/.*\.//r } // $good;
     my @grown;
     push @grown, 'no arguments found that it answers' if !defined $good;
     for my $statement (grep { defined } $good, @bad) {
