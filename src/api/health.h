@@ -8,12 +8,11 @@
 #include "profile.h"
 #include "utils/timestamp.h"
 
-/* Users of the period, as keys, for lists. */
+/* Users of the period, each once, and some drawn from them for lists. */
 typedef struct ltpg_health_users {
+    lt_dictionary all;
     int n, most;
-    int64 seen; /* rows they were drawn from */
-    char **bytes;
-    int64 *length;
+    int32 *drawn; /* n numbers of `all` */
     lt_random random;
 } ltpg_health_users;
 

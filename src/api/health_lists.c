@@ -17,6 +17,7 @@
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
 
+#define LEAST_USERS 10 /* with fewer, one more who has the list of the unknown halves what is shown */
 #define PERIODS 8 /* the last one, and those it is compared with: bits of a byte */
 
 static int64 catalogue(const lt_bundle *b)
@@ -192,12 +193,13 @@ void ltpg_health_lists(const ltpg_health *h)
     ltpg_method_arguments arguments = {.many = true};
     maker m = {.h = h, .request = {.k = lt_option_int(&h->options, "k")}};
     int64 now, then;
+    int32 n, left;
     ltpg_method method;
     lt_random random;
 
-    if (u->n == 0 || b->users.n == 0) {
+    if (u->n < LEAST_USERS || b->users.n == 0) {
         ltpg_health_put(h, "coverage", "lists", NAN, NAN, LTPG_HEALTH_UNKNOWN,
-                        "no users of the period to make lists for");
+                        "lists are made for %d users of the period, too few to tell", u->n);
         return;
     }
     method = ltpg_method_make(h->env, h->model, NULL, NULL, NULL, &arguments);
@@ -209,22 +211,28 @@ void ltpg_health_lists(const ltpg_health *h)
     m.memory = AllocSetContextCreate(CurrentMemoryContext, "longtail list", ALLOCSET_DEFAULT_SIZES);
     LTPG(h->env, lt_alloc(h->env, &m.shown, Max(b->items.n, 1), 1, "the items shown"));
     for (int i = 0; i < u->n; i++) {
-        int32 user = lt_dictionary_find(&b->users, u->bytes[i], u->length[i]);
+        int64 length;
+        const char *key = lt_dictionary_key(&u->all, u->drawn[i], &length);
+        int32 user = lt_dictionary_find(&b->users, key, length);
         Oid type = natural[b->user_id];
 
         make_list(&m, user,
-                  user >= 0
-                      ? NULL
-                      : ltpg_live_user(h->model, ltpg_key_datum(b->user_id, u->bytes[i], u->length[i], type), type));
+                  user >= 0 ? NULL : ltpg_live_user(h->model, ltpg_key_datum(b->user_id, key, length, type), type));
     }
     now = take_shown(&m);
     lt_random_seed(&random, m.request.seed);
-    for (int i = 0; i < u->n; i++)
-        make_list(&m, lt_random_below(&random, b->users.n), NULL);
+    left = n = Min(u->n, b->users.n);
+    /* each once: algorithm S (Knuth, The Art of Computer Programming 2, 3.4.2) */
+    for (int32 user = 0; left > 0; user++) {
+        if (lt_random_below(&random, b->users.n - user) < left) {
+            make_list(&m, user, NULL);
+            left--;
+        }
+    }
     then = take_shown(&m);
     MemoryContextDelete(m.memory);
     judge(h, "lists", (double)now / Max(catalogue(b), 1), (double)then / Max(catalogue(b), 1),
-          psprintf(INT64_FORMAT " items in lists of %d for %d rows' users of the period, " INT64_FORMAT
-                                " in lists for as many users of training",
-                   now, (int)m.request.k, u->n, then));
+          psprintf(INT64_FORMAT " items in lists of %d for %d users of the period, " INT64_FORMAT
+                                " in lists for %d users of training",
+                   now, (int)m.request.k, u->n, then, n));
 }

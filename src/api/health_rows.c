@@ -129,21 +129,21 @@ static bool is_null(const column *c, TupleTableSlot *slot)
     return c->attnum > 0 && slot->tts_isnull[c->attnum - 1];
 }
 
-/* Algorithm R ("Random sampling with a reservoir", Vitter 1985). */
-static void offer_user(ltpg_health_users *u, const ltpg_key *key)
+/* Of users, not of rows: algorithm R ("Random sampling with a reservoir", Vitter 1985). */
+static void offer_user(ltpg_health *h, const ltpg_key *key)
 {
-    int64 at = u->n < u->most ? u->n : lt_random_below(&u->random, u->seen + 1);
+    ltpg_health_users *u = &h->users;
+    int32 before = u->all.n, number;
+    int64 at;
 
-    u->seen++;
-    if (at >= u->most)
+    LTPG(h->env, lt_dictionary_add(h->env, &u->all, key->bytes, key->length, 1, &number));
+    if (u->all.n == before)
         return;
-    if (at < u->n)
-        pfree(u->bytes[at]);
-    else
-        u->n++;
-    u->bytes[at] = MemoryContextAlloc(GetMemoryChunkContext(u->bytes), Max(key->length, 1));
-    memcpy(u->bytes[at], key->bytes, key->length);
-    u->length[at] = key->length;
+    if (u->most == 0)
+        return;
+    at = u->n < u->most ? u->n++ : lt_random_below(&u->random, u->all.n);
+    if (at < u->most)
+        u->drawn[at] = number;
 }
 
 static void count_pair(reader *r, TupleTableSlot *slot, bool positive)
@@ -159,8 +159,7 @@ static void count_pair(reader *r, TupleTableSlot *slot, bool positive)
     r->unknown_items += number < 0;
     if (number >= 0 && positive)
         r->item_count[number]++;
-    if (r->h->users.most > 0)
-        offer_user(&r->h->users, &user);
+    offer_user(r->h, &user);
 }
 
 static void read_row(void *context, TupleTableSlot *slot)
@@ -252,11 +251,36 @@ static bool is_long_gap(const reader *r, double *gap)
     return *gap > 2 * (longest + 1);
 }
 
+/*
+ * The least rows a day that the same days of the week had in the training's last weeks, NaN where fewer than three are
+ * known. A profile's days begin with its latest row, those of a period somewhere between: of `days` days and the one
+ * more that they reach into, at most one is not theirs, and it is no larger than the largest thereabouts.
+ */
+static double least_of_week(const reader *r)
+{
+    const lt_profile *p = r->h->profile;
+    int days = (int)Max(1, Min(round(r->h->period / DAY), LT_PROFILE_DAYS)), weeks = 0;
+    double end = (p->latest - r->to) / DAY, least = INFINITY;
+
+    for (end += 7 * Max(1, ceil(-end / 7)); ceil(end) + days <= p->days; end += 7) {
+        int first = (int)floor(end), last = (int)ceil(end) + days;
+        double sum = 0, most = 0;
+
+        for (int i = Max(0, first - 1); i < Min(p->days, last + 1); i++) {
+            sum += i >= first && i < last ? p->day_rows[i] : 0;
+            most = Max(most, p->day_rows[i]);
+        }
+        least = Min(least, Max(0, sum - (last - first - days) * most) / days);
+        weeks++;
+    }
+    return weeks < 3 ? NAN : least;
+}
+
 /* Rows of the period beside those of the training's last days. */
 static void judge_rows(const reader *r)
 {
     const lt_profile *p = r->h->profile;
-    double days = r->h->period / DAY, value = r->rows / days, least = INFINITY, most = 0, low, high, gap;
+    double days = r->h->period / DAY, value = r->rows / days, least = INFINITY, most = 0, week, low, high, gap;
 
     if (!r->has_time) {
         ltpg_health_put(r->h, "rows", NULL, r->rows, NAN, r->rows > 0 ? LTPG_HEALTH_UNKNOWN : LTPG_HEALTH_ACT,
@@ -274,17 +298,21 @@ static void judge_rows(const reader *r)
                                      : "training has no days to compare it with");
         return;
     }
+    week = least_of_week(r);
+    if (!isnan(week))
+        least = week;
     low = least / 2 - 3 * sqrt(least / 2);
     high = 2 * most + 3 * sqrt(2 * most);
-    if (value >= low && r->rows == 0 && is_long_gap(r, &gap))
+    if (r->rows == 0 && is_long_gap(r, &gap))
         ltpg_health_put(r->h, "rows", NULL, 0, NAN, LTPG_HEALTH_ACT, "no rows for %.1f days", gap);
     else if (value < low)
         ltpg_health_put(r->h, "rows", NULL, value, low, r->rows == 0 ? LTPG_HEALTH_ACT : LTPG_HEALTH_WATCH,
-                        "rows a day: far fewer than the %.0f to %.0f of the last %d days of training", least, most,
-                        p->days);
+                        "rows a day: the last %d days of training had at least %.0f%s", p->days, least,
+                        isnan(week) ? "" : " on the same days of the week");
     else
         ltpg_health_put(r->h, "rows", NULL, value, high, value > high ? LTPG_HEALTH_WATCH : LTPG_HEALTH_OK,
-                        "rows a day; the last %d days of training had %.0f to %.0f", p->days, least, most);
+                        "rows a day; the last %d days of training had at least %.0f%s, at most %.0f", p->days, least,
+                        isnan(week) ? "" : " on the same days of the week", most);
 }
 
 static void judge_newer(const reader *r)
@@ -299,8 +327,23 @@ static void judge_newer(const reader *r)
         ltpg_health_put(r->h, "newer_rows", NULL, NAN, NAN, LTPG_HEALTH_UNKNOWN, "there is no time column");
 }
 
-/* Beyond what a version of this age must expect, or so far beyond one of a day's that training again is worth it. */
-static void judge_unknown(const reader *r, const char *measure, int64 unknown, const double *by_age)
+/* Rows come a basket at a time: how many users who had one row each would vary by as much (Kish, Survey Sampling). */
+static double effective_users(const lt_dictionary *users)
+{
+    double rows = 0, squares = 0;
+
+    for (int32 i = 0; i < users->n; i++) {
+        rows += users->count[i];
+        squares += users->count[i] * users->count[i];
+    }
+    return squares > 0 ? rows * rows / squares : 1;
+}
+
+/*
+ * Beyond what a version of this age must expect, or so far beyond one of a day's that training again is worth it; and
+ * beyond what chance makes of `independent` rows.
+ */
+static void judge_unknown(const reader *r, const char *measure, int64 unknown, const double *by_age, double independent)
 {
     double share = (double)unknown / Max(r->rows, 1);
     double age = r->h->profile != NULL && r->has_time ? (r->to - r->h->profile->latest) / DAY : NAN;
@@ -320,7 +363,7 @@ static void judge_unknown(const reader *r, const char *measure, int64 unknown, c
         watch = Min(watch, expected + Max(0.05, expected / 2));
         act = Min(act, expected + Max(0.2, 1.5 * expected));
     }
-    chance = 3 * sqrt(Max(watch * (1 - Min(watch, 1)), 0) / r->rows);
+    chance = 3 * sqrt(Max(watch * (1 - Min(watch, 1)), 0) / independent);
     ltpg_health_judge(r->h, measure, NULL, share, watch + chance, act + chance,
                       isnan(expected) ? psprintf("of " INT64_FORMAT " rows", r->rows)
                                       : psprintf("of " INT64_FORMAT " rows; %s are usual so long after training",
@@ -424,8 +467,8 @@ static void open_counts(reader *r, const lt_drift_side *side)
 static void open_users(ltpg_health *h)
 {
     h->users.most = (int)lt_option_int(&h->options, "users");
-    h->users.bytes = palloc(Max(h->users.most, 1) * sizeof *h->users.bytes);
-    h->users.length = palloc(Max(h->users.most, 1) * sizeof *h->users.length);
+    h->users.drawn = palloc(Max(h->users.most, 1) * sizeof *h->users.drawn);
+    LTPG(h->env, lt_dictionary_init(h->env, &h->users.all));
     lt_random_seed(&h->users.random, (uint64)lt_option_int(&h->options, "seed"));
 }
 
@@ -461,8 +504,9 @@ static void read_source(ltpg_health *h)
     judge_newer(&r);
     judge_rows(&r);
     if (r.user.attnum > 0) {
-        judge_unknown(&r, "unknown_users", r.unknown_users, h->profile != NULL ? h->profile->new_users : NULL);
-        judge_unknown(&r, "unknown_items", r.unknown_items, h->profile != NULL ? h->profile->new_items : NULL);
+        judge_unknown(&r, "unknown_users", r.unknown_users, h->profile != NULL ? h->profile->new_users : NULL,
+                      effective_users(&h->users.all));
+        judge_unknown(&r, "unknown_items", r.unknown_items, h->profile != NULL ? h->profile->new_items : NULL, r.rows);
         if (h->profile != NULL)
             judge_popularity(&r);
     }

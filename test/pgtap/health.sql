@@ -67,6 +67,8 @@ SELECT is(status('rows', NULL, '2024-03-15'), 'act', 'no rows at all');
 SELECT is(status('drift', 'basket', '2024-03-15'), 'unknown', 'of which nothing can be said');
 SELECT is((SELECT status || ' ' || detail FROM health('2024-03-15', '{}', 'closed') WHERE measure = 'rows'), 'act no rows for 6.0 days', 'a shop with closed days');
 SELECT is((SELECT status FROM health('2024-03-11', '{}', 'closed') WHERE measure = 'rows'), 'ok', 'which may be one');
+SELECT is((SELECT status FROM health('2024-03-12', '{}', 'closed') WHERE measure = 'rows'), 'act', 'but a Monday is none');
+SELECT matches(detail, 'had at least [0-9]+ on the same days of the week', 'which is said') FROM health('2024-03-12', '{}', 'closed') WHERE measure = 'rows';
 SELECT is(status('coverage', 'lists', '2024-03-15'), 'unknown', 'and for whose users no lists are made');
 INSERT INTO shop SELECT * FROM late WHERE id % 5 = 0;
 SELECT is(status('rows', NULL, '2024-03-15'), 'watch', 'a fifth of the rows');
@@ -149,6 +151,19 @@ SELECT is(status('rows', NULL, '2024-03-15'), 'act', 'an empty source');
 SELECT ok((longtail.train('dates', 'bad', 'popularity', 'user_id', 'item_id', options => '{"split": "none"}')).promoted, 'another');
 ALTER TABLE bad ALTER user_id TYPE text;
 SELECT is(status, 'act', 'ids of another kind') FROM longtail.health('dates') WHERE measure = 'source' AND subject = 'user_id';
+
+-- few users a day, with twenty rows each, one in eight of them new: neither their lists nor their number is unusual
+CREATE TABLE baskets AS
+SELECT CASE WHEN noise('new', v::text) < 0.125 THEN 1000 + v ELSE (200 * noise('who', v::text))::int END AS user_id,
+       (1000 * noise('taste', v::text || '/' || n))::int AS item_id, '2024-01-01'::timestamptz + (v / 15) * interval '1 day' + noise('when', v::text) * interval '1 day' AS at
+FROM generate_series(0, 15 * 90 - 1) v, generate_series(1, 20) n;
+CREATE VIEW basket_days AS SELECT * FROM baskets WHERE at < '2024-03-01';
+SELECT ok((longtail.train('baskets', 'basket_days', 'item_knn', 'user_id', 'item_id', time_column => 'at', options => '{"split": "none"}')).promoted, 'baskets');
+CREATE OR REPLACE VIEW basket_days AS SELECT * FROM baskets;
+CREATE TEMP TABLE days AS SELECT d, h.* FROM generate_series(1, 29) d, health(('2024-03-01'::date + d)::text, '{"max_age": 1e6}', 'baskets') h;
+SELECT is_empty($$ SELECT d, measure, value, threshold, detail FROM days WHERE status IN ('watch', 'act') AND measure IN ('coverage', 'unknown_users') $$, 'no false alarm where a day has fifteen baskets');
+SELECT cmp_ok(count(*), '>', 20::bigint, 'of many lists') FROM days WHERE measure = 'coverage' AND status = 'ok' AND detail ~ 'for 1[0-5] users of the period, [0-9]+ in lists for 1[0-5] users of training';
+SELECT is(detail, 'lists are made for 5 users of the period, too few to tell', 'five lists say nothing') FROM health('2024-03-15', '{"users": 5}', 'baskets') WHERE measure = 'coverage';
 
 -- rows that option min_users leaves out
 CREATE TABLE often AS SELECT user_id, item_id + CASE WHEN id % 20 = 0 THEN id * 1000 ELSE 0 END AS item_id, at, channel FROM before;
