@@ -55,6 +55,9 @@ void ltpg_catalog_forgetting_begins(const char *model, int model_id)
     SPI_connect();
     ltpg_catalog_lock(model, model_id);
     SPI_finish();
+    /* Who had the row until now may have stored a version, or dropped one. */
+    PopActiveSnapshot();
+    PushActiveSnapshot(GetTransactionSnapshot());
 }
 
 void ltpg_catalog_replace(const ltpg_version *version, const ltpg_part *parts, int n_parts, int64 users)

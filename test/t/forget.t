@@ -104,6 +104,18 @@ like(ask($old, q{SELECT longtail.forget('shop', 'somebody-38')}), qr/40001/, 'no
 ask($old, 'ROLLBACK');
 leave($old);
 
+# A version dropped, or imported, while forgetting waits for the model: neither comes back, nor is missed.
+my $bytes = here(q{SELECT longtail.export_model('shop')});
+ask($trainer, 'BEGIN');
+ask($trainer, q{SELECT longtail.drop_version('shop', 1)});
+ask($trainer, "SELECT longtail.import_model('shop', '$bytes')");
+request($forgetter, q{SELECT versions FROM longtail.forget('shop', 'somebody-39')});
+for (1 .. 200) { last if here("SELECT wait_event_type FROM pg_stat_activity WHERE pid = $forgetter->{pid}") eq 'Lock'; sleep 0.05 }
+ask($trainer, 'COMMIT');
+is(answer($forgetter), here(q{SELECT count(*) FROM longtail.model_versions}), 'every version there is in the end has forgotten');
+is(traces('somebody-39'), '', 'the imported one too');
+is(here(q{SELECT count(*) FROM longtail.model_data LEFT JOIN longtail.model_version USING (model_id, version) WHERE algorithm IS NULL}), 0, 'and nothing is stored of one that was dropped');
+
 leave($_) for $server, $trainer, $forgetter;
 system('dropdb', $database);
 done_testing;
