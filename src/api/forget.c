@@ -8,12 +8,14 @@
 
 #include "access/htup_details.h"
 #include "catalog/namespace.h"
+#include "catalog/pg_namespace.h"
 #include "catalog_forget.h"
 #include "executor/spi.h"
 #include "forget.h"
 #include "funcapi.h"
 #include "ids.h"
 #include "miscadmin.h"
+#include "relation.h"
 #include "source.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
@@ -189,8 +191,9 @@ static presence find_user(Oid relation, const char *column, Datum user, Oid type
     Datum value;
     uint64 rows;
 
-    if (number <= 0 || (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
-                        pg_attribute_aclcheck(relation, number, GetUserId(), ACL_SELECT) != ACLCHECK_OK))
+    if (number <= 0 || !LTPG_MAY_USE_SCHEMA(get_rel_namespace(relation)) ||
+        (pg_class_aclcheck(relation, GetUserId(), ACL_SELECT) != ACLCHECK_OK &&
+         pg_attribute_aclcheck(relation, number, GetUserId(), ACL_SELECT) != ACLCHECK_OK))
         return UNKNOWN;
     column_type = getBaseType(get_atttype(relation, number));
     kind = ltpg_id_kind(column_type);
@@ -210,13 +213,20 @@ static presence find_user(Oid relation, const char *column, Datum user, Oid type
     return rows > 0 ? PRESENT : ABSENT;
 }
 
-/* A relation that an option names. */
+/* A relation that an option names; LTPG_RELATION_GONE where there is none that the caller could read. */
 static Oid named_relation(const char *name)
 {
-    return name == NULL || name[0] == '\0'
-               ? InvalidOid
-               : RangeVarGetRelid(makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name))), NoLock,
-                                  true);
+    RangeVar *range;
+    Oid schema, relation;
+
+    if (name == NULL || name[0] == '\0')
+        return InvalidOid;
+    range = makeRangeVarFromNameList(textToQualifiedNameList(cstring_to_text(name)));
+    schema = range->schemaname == NULL ? InvalidOid : get_namespace_oid(range->schemaname, true);
+    if (OidIsValid(schema) && !LTPG_MAY_USE_SCHEMA(schema))
+        return LTPG_RELATION_GONE;
+    relation = RangeVarGetRelid(range, NoLock, true);
+    return OidIsValid(relation) ? relation : LTPG_RELATION_GONE;
 }
 
 /* {"domain_source": ...}, or {"domain": {"source": ...}}. */

@@ -162,6 +162,25 @@ SELECT results_eq($$SELECT versions, in_source FROM longtail.forget('keyed', md5
     'a source that is gone is not in the way');
 ALTER TABLE numbered RENAME user_id TO customer;
 SELECT is((SELECT in_source FROM longtail.forget('numbered', 1000003)), NULL, 'nor a column');
+CREATE SCHEMA closed;
+GRANT USAGE ON SCHEMA closed TO forgetter;
+CREATE TABLE closed.bought AS TABLE bought;
+CREATE TABLE closed.friends AS SELECT 'user-1'::text AS user_id, 'user-2'::text AS friend_id;
+GRANT SELECT ON closed.bought, closed.friends, bought TO forgetter;
+SET ROLE forgetter;
+SELECT lives_ok($$SELECT longtail.train('closed', 'closed.bought', 'ease', 'user_id', 'item_id')$$, 'trained');
+SELECT lives_ok($$SELECT longtail.train('friends', 'bought', 'user_knn', 'user_id', 'item_id', options => '{"social": "closed.friends"}')$$, 'trained');
+RESET ROLE;
+REVOKE USAGE ON SCHEMA closed FROM forgetter;
+SET ROLE forgetter;
+SELECT results_eq(format($$SELECT versions, in_source FROM longtail.forget(%L, 'stranger')$$, model), $$VALUES (0, NULL::boolean)$$,
+    model || ': a schema that may not be used any more is not in the way') FROM (VALUES ('closed'), ('friends')) AS m (model);
+RESET ROLE;
+GRANT USAGE ON SCHEMA closed TO forgetter;
+DROP TABLE closed.friends;
+SET ROLE forgetter;
+SELECT is((SELECT in_source FROM longtail.forget('friends', 'stranger')), NULL, 'nor are edges that are gone');
+RESET ROLE;
 DROP OWNED BY forgetter;
 DROP ROLE forgetter;
 SELECT * FROM finish();
