@@ -5,13 +5,14 @@ AS 'MODULE_PATHNAME', 'longtail_watch_drop' LANGUAGE C VOLATILE STRICT PARALLEL 
 COMMENT ON FUNCTION longtail.watch_drop() IS
 'Removes the database''s files of shared weights when the transaction commits, if it has dropped the extension by then.';
 
--- In PL/pgSQL because of its EXCEPTION: a server that has lost the library can still drop extensions.
+-- It keeps nobody from dropping what is theirs: SECURITY DEFINER for roles who may not use the schema; in PL/pgSQL
+-- because of its EXCEPTION, for a server that has lost the library, or has one that does not load.
 CREATE FUNCTION longtail.before_drop() RETURNS event_trigger LANGUAGE plpgsql
-SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM longtail.watch_drop();
-EXCEPTION WHEN undefined_file OR undefined_function THEN
+EXCEPTION WHEN OTHERS THEN
     NULL;
 END $$;
 COMMENT ON FUNCTION longtail.before_drop() IS

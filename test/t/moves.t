@@ -178,6 +178,18 @@ rename $library, "$library.away" or die "$library: $!\n";
 my $said = try_sql('DROP EXTENSION longtail', '-d', 'moves_empty');
 rename "$library.away", $library or die "$library: $!\n";
 is($said, '', 'without the library the extension can be dropped');
+at('moves_empty', 'CREATE EXTENSION longtail');
+rename $library, "$library.away" or die "$library: $!\n";
+open my $broken, '>', $library or die "$library: $!\n";
+print $broken 'no library';
+close $broken;
+$said = try_sql('DROP EXTENSION longtail', '-d', 'moves_empty');
+rename "$library.away", $library or die "$library: $!\n";
+is($said, '', 'nor does one that does not load keep it');
+
+# what is dropped by roles who may not use the schema is none of the extension's business
+at('moves_empty', 'CREATE EXTENSION longtail; REVOKE ALL ON SCHEMA longtail FROM PUBLIC; REVOKE ALL ON ALL FUNCTIONS IN SCHEMA longtail FROM PUBLIC');
+is(try_sql('SET ROLE moves_owner; DROP OWNED BY moves_owner', '-d', 'moves_empty'), '', 'DROP OWNED by a role who may not use the schema');
 
 clean_up();
 done_testing;
