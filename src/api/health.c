@@ -200,7 +200,8 @@ static void judge_later_versions(const ltpg_health *h)
     ask(h, "SELECT pg_catalog.count(*), pg_catalog.max(version) FROM longtail.model_versions"
            " WHERE model OPERATOR(pg_catalog.=) $1 AND version OPERATOR(pg_catalog.>) $2"
            " AND pg_catalog.starts_with(decision, 'not promoted')"
-           " AND NOT pg_catalog.starts_with(decision, 'not promoted: option promote is never')");
+           " AND NOT pg_catalog.starts_with(decision, 'not promoted: option promote is never')"
+           " AND NOT pg_catalog.starts_with(decision, 'not promoted: imported')");
     held = DatumGetInt64(answer(1, &is_null));
     last = SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 2);
     ltpg_health_judge(h, "held_back", NULL, held, 0, 2,

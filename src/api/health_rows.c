@@ -13,6 +13,7 @@
 
 #include "catalog/pg_type.h"
 #include "ids.h"
+#include "private_fit.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -198,8 +199,8 @@ static char *percent(double share)
     return psprintf(share > 0 && share < 0.0995 ? "%.2g %%" : "%.1f %%", 100 * share);
 }
 
-static void judge_drift(const ltpg_health *h, const char *measure, const char *subject, const lt_encoder *e,
-                        int32 feature, const lt_drift *d, int64 then, const double *count, int64 n)
+static void judge_drift(const ltpg_health *h, const char *of, const char *subject, const lt_encoder *e, int32 feature,
+                        const lt_drift *d, int64 then, const double *count, int64 n)
 {
     double chance = lt_drift_chance(d->share, then, n, d->bins, h->alpha), value;
     double natural = 1.5 * d->natural;
@@ -209,23 +210,26 @@ static void judge_drift(const ltpg_health *h, const char *measure, const char *s
     char name[300];
 
     if (n < LT_DRIFT_LEAST_ROWS || then == 0) {
-        ltpg_health_put(h, measure, subject, NAN, NAN, LTPG_HEALTH_UNKNOWN, TOO_FEW, n);
+        ltpg_health_put(h, "drift", subject, NAN, NAN, LTPG_HEALTH_UNKNOWN, TOO_FEW, n);
         return;
     }
     value = lt_drift_index(d->share, then, count, n, d->bins);
     most = lt_drift_most(d->share, then, count, n, d->bins);
     LTPG(h->env, lt_drift_bin_name(h->env, e, feature, d, most, name, sizeof name));
-    ltpg_health_judge(h, measure, subject, value, watch, act,
-                      psprintf("%s: %s of rows in training, %s of " INT64_FORMAT " now", name, percent(d->share[most]),
-                               percent(count[most] / (double)n), n));
+    ltpg_health_judge(h, "drift", subject, value, watch, act,
+                      psprintf("%s: %s of %s in training, %s of " INT64_FORMAT " now", name, percent(d->share[most]),
+                               of, percent(count[most] / (double)n), n));
 }
 
 static void judge_features(const reader *r)
 {
+    const lt_bundle *b = &r->h->model->bundle;
+    const char *of = r->encoder == &b->user_encoder ? "users" : r->encoder == &b->item_encoder ? "items" : "rows";
+
     for (int i = 0; r->side != NULL && i < r->features.n; i++) {
         int feature = r->features.column[i].feature;
 
-        judge_drift(r->h, "drift", r->features.column[i].name, r->encoder, feature, &r->side->feature[feature],
+        judge_drift(r->h, of, r->features.column[i].name, r->encoder, feature, &r->side->feature[feature],
                     r->side->rows, r->counts.count[feature], r->counts.rows);
         if (r->features.column[i].invalid > 0)
             ltpg_health_put(
@@ -511,7 +515,7 @@ static void read_source(ltpg_health *h)
             judge_popularity(&r);
     }
     if (r.label_count != NULL)
-        judge_drift(h, "drift", d->label_column, NULL, -1, &h->profile->label, h->profile->label_rows, r.label_count,
+        judge_drift(h, "rows", d->label_column, NULL, -1, &h->profile->label, h->profile->label_rows, r.label_count,
                     r.labels);
     judge_features(&r);
 }
@@ -575,12 +579,14 @@ void ltpg_health_rows(ltpg_health *h)
     const ltpg_definition *d = h->model->definition;
     const lt_profile *p = h->profile;
     lt_bundle *b = &h->model->bundle;
+    lt_privacy privacy;
 
     if (p == NULL)
-        ltpg_health_put(h, "drift", NULL, NAN, NAN, LTPG_HEALTH_UNKNOWN,
-                        "version %d has no profile: an earlier release stored it, it is differentially private, or memory did not suffice;"
-                        " train again",
-                        h->model->version.version);
+        ltpg_health_put(h, "drift", NULL, NAN, NAN, LTPG_HEALTH_UNKNOWN, "version %d has no profile: %s",
+                        h->model->version.version,
+                        lt_privacy_of(&b->model, &privacy)
+                            ? "it is differentially private, and a profile would tell what the promise is against"
+                            : "an earlier release stored it, or memory did not suffice; train again");
     else
         h->alpha = FALSE_ALARMS / (p->row.n + p->user.n + p->item.n + 3);
     read_source(h);

@@ -85,6 +85,8 @@ UPDATE users SET country = initcap(country);
 SELECT is(status('drift', 'country', '2024-03-15') || status('drift', 'age', '2024-03-15'), 'okact', 'lost by a join');
 UPDATE items SET picture = ARRAY[3 + sin(item_id * 3), 2, 1]::real[];
 SELECT is(status('drift', 'picture', '2024-03-15'), 'act', 'vectors of another kind');
+SELECT set_eq($$ SELECT DISTINCT subject, substring(detail, ' of (rows|users|items) in training') FROM health('2024-03-15') WHERE measure = 'drift' AND subject IN ('basket', 'age', 'price') $$,
+              $$ VALUES ('basket', 'rows'), ('age', 'users'), ('price', 'items') $$, 'of what the column is');
 DELETE FROM items WHERE item_id % 2 = 0;
 SELECT is(status('drift', 'price', '2024-03-15') || status('drift', 'tags', '2024-03-15'), 'actact', 'half of the catalogue is gone');
 
@@ -104,6 +106,8 @@ SELECT ok(NOT (longtail.retrain('held', '{"popularity_exponent": 5}')).promoted,
 SELECT is(status('held_back', NULL, '2024-01-13', model => 'held'), 'watch', 'is told');
 SELECT ok(NOT (longtail.retrain('held', '{"promote": "never"}')).promoted, 'one that was not to be served');
 SELECT is((SELECT value FROM health('2024-01-13', '{}', 'held') WHERE measure = 'held_back'), 1::float8, 'is not');
+SELECT is(longtail.import_model('held', longtail.export_model('held')), 4, 'nor one that came from elsewhere');
+SELECT is((SELECT value FROM health('2024-01-13', '{}', 'held') WHERE measure = 'held_back'), 1::float8, 'and waits for a person');
 SELECT ok(NOT (longtail.retrain('held', '{"popularity_exponent": 6}')).promoted AND NOT (longtail.retrain('held', '{"popularity_exponent": 7}')).promoted, 'two more');
 SELECT is(status('held_back', NULL, '2024-01-13', model => 'held'), 'act', 'three in a row');
 SELECT is(status, 'unknown', 'no validation figure') FROM health('2024-01-13', '{}', 'held') WHERE measure = 'validation';
@@ -173,7 +177,7 @@ SELECT ok(value BETWEEN 0.03 AND 0.08, 'as they are') FROM health('2024-03-31', 
 -- a profile would say of rows what differential privacy promises not to
 CREATE TABLE secret AS SELECT noise('s', n::text) AS a, n % 3 = 0 AS y FROM generate_series(1, 1000) n;
 SELECT ok((longtail.train('private', 'secret', 'logistic', label_column => 'y', options => '{"dp_epsilon": 2, "split": "none"}')).promoted, 'a private model');
-SELECT is((SELECT status FROM longtail.health('private') WHERE measure = 'drift'), 'unknown', 'has no profile');
+SELECT is((SELECT status || ' ' || substring(detail, 'profile: it is differentially private') FROM longtail.health('private') WHERE measure = 'drift'), 'unknown profile: it is differentially private', 'has no profile');
 
 -- ---- other times ----
 CREATE TABLE dated AS SELECT user_id, item_id, at::date AS day, at::timestamp AS local, extract(epoch FROM at)::bigint AS seconds, extract(epoch FROM at) AS number FROM before;
