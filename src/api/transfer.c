@@ -303,9 +303,23 @@ static Oid source_argument(FunctionCallInfo fcinfo)
     return source;
 }
 
+/* Who names a source means it: one without the model's columns is a slip, better told now than on a page. */
+static void check_columns(const ltpg_definition *d)
+{
+    const char *const column[] = {d->user_column, d->item_column, d->label_column, d->weight_column, d->time_column};
+    static const char *const role[] = {"user_column", "item_column", "label_column", "weight_column", "time_column"};
+    Oid type;
+
+    for (int i = 0; i < (int)lengthof(column); i++)
+        if (column[i] != NULL)
+            ltpg_column_find(d->source, column[i], role[i], &type);
+}
+
 static void find_relations(FunctionCallInfo fcinfo, const lt_archive *a, ltpg_definition *d)
 {
     d->source = PG_ARGISNULL(2) ? relation_of(a, &a->source) : source_argument(fcinfo);
+    if (!PG_ARGISNULL(2))
+        check_columns(d);
     d->user_features = a->has_user_features ? relation_of(a, &a->user_features) : InvalidOid;
     d->item_features = a->has_item_features ? relation_of(a, &a->item_features) : InvalidOid;
     tell_left_behind(d->source, &a->source, "source",

@@ -122,6 +122,8 @@ SELECT is(length(longtail.export_model('content alone')) > 1000 AND longtail.imp
 SELECT matches(error_of(format('SELECT longtail.import_model(%L, bytes, 4711) FROM exported WHERE model = %L', 'x', 'als')), 'OID 4711 is nothing that rows', 'a source that is none');
 CREATE INDEX some_index ON elsewhere (u);
 SELECT matches(error_of($$ SELECT longtail.import_model('x', bytes, 'some_index') FROM exported WHERE model = 'als' $$), 'some_index is nothing that rows', 'an index is no source');
+CREATE TABLE unlike (who int, i text);
+SELECT matches(error_of($$ SELECT longtail.import_model('x', bytes, 'unlike') FROM exported WHERE model = 'als' $$), 'named as user_column does not exist in .*unlike', 'nor a table of other columns');
 ALTER TABLE elsewhere RENAME TO bought;
 ALTER TABLE nobody RENAME TO users;
 ALTER TABLE nothing RENAME TO items;
