@@ -266,6 +266,10 @@ static lt_status find_or_fail(lt_env *env, const lt_options *o, const char *name
     lt_fail(env, LT_INVALID, "unknown option \"%s\"", clip(text, name));
     if (o->n == 0)
         return lt_fail_hint(env, "There are no options here.");
+    /* with less than half of it in common it is not a slip of the pen */
+    if (2 * (size_t)least > strlen(name) && o->spec[0] == lt_common_options)
+        return lt_fail_hint(
+            env, "longtail.options(algorithm) lists those that there are; others may be of another algorithm.");
     return lt_fail_hint(env, "Did you mean \"%s\"?%s", o->spec[nearest]->name,
                         o->spec[0] == lt_common_options ? " longtail.options(algorithm) lists all." : "");
 }

@@ -153,6 +153,8 @@ static void setting(lt_env *env)
              "Did you mean \"standardize\"? longtail.options(algorithm) lists all.");
     is_error(env, lt_options_bad_type(env, &o, "lerning_rate", "null"), "unknown option \"lerning_rate\"", "",
              "Did you mean \"learning_rate\"? longtail.options(algorithm) lists all.");
+    is_error(env, lt_options_set_bool(env, &o, "zzyzx_quorum", true), "unknown option \"zzyzx_quorum\"", "",
+             "longtail.options(algorithm) lists those that there are; others may be of another algorithm.");
     ok(lt_option_is(&o, "split", "time") && lt_option_int(&o, "epochs") == 20, "a refused value changes nothing");
     fine(env, lt_options_init_own(env, &o, &variant, 1));
     is_error(env, lt_options_set_text(env, &o, "varient", ""), "unknown option \"varient\"", "",
