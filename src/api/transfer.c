@@ -265,7 +265,7 @@ static bool can_be_read(Oid relation)
     return strchr("rvmfp", get_rel_relkind(relation)) != NULL && get_rel_relkind(relation) != '\0';
 }
 
-/* By name, where the caller may look it up; LTPG_LEFT_BEHIND where there is none. */
+/* The one of that name, where the caller may look it up; LTPG_LEFT_BEHIND where there is none. */
 static Oid relation_of(const lt_archive *a, const lt_archive_relation *r)
 {
     Oid schema, relation;
@@ -281,14 +281,38 @@ static Oid relation_of(const lt_archive *a, const lt_archive_relation *r)
     return OidIsValid(relation) && can_be_read(relation) ? relation : LTPG_LEFT_BEHIND;
 }
 
-static void tell_left_behind(Oid relation, const lt_archive_relation *r, const char *role, const char *then)
+/*
+ * Reading a view runs its functions as whoever reads, and here it would be the bytes that choose the view: only what
+ * belongs to whom the caller trusts anyway is taken.  source: what the caller named.
+ */
+static bool is_trusted(Oid relation, Oid source)
 {
+    Oid owner = ltpg_relation_owner(relation);
+
+    return superuser_arg(owner) || has_privs_of_role(owner, GetUserId()) ||
+           (OidIsValid(source) && owner == ltpg_relation_owner(source));
+}
+
+/* With a notice where it is left behind. role: what it is to the model; then: what follows of that. */
+static Oid find_relation(const lt_archive *a, const lt_archive_relation *r, Oid source, const char *role,
+                         const char *then)
+{
+    Oid relation = relation_of(a, r);
+
+    if (relation != LTPG_LEFT_BEHIND && is_trusted(relation, source))
+        return relation;
     if (relation != LTPG_LEFT_BEHIND)
-        return;
-    ereport(NOTICE, (r->name[0] == '\0' ? errmsg("the %s was gone already where the model was exported", role)
-                                        : errmsg("there is no %s here to read: the %s",
-                                                 quote_qualified_identifier(r->schema, r->name), role),
-                     errdetail("%s", then)));
+        ereport(NOTICE,
+                (errmsg("%s is not taken for the %s, because it belongs to role \"%s\"",
+                        quote_qualified_identifier(r->schema, r->name), role,
+                        GetUserNameFromId(ltpg_relation_owner(relation), false)),
+                 errdetail("%s", then), errhint("Name the source when importing: what its owner has is taken then.")));
+    else
+        ereport(NOTICE, (r->name[0] == '\0' ? errmsg("the %s was gone already where the model was exported", role)
+                                            : errmsg("there is no %s here to read: the %s",
+                                                     quote_qualified_identifier(r->schema, r->name), role),
+                         errdetail("%s", then)));
+    return LTPG_LEFT_BEHIND;
 }
 
 static Oid source_argument(FunctionCallInfo fcinfo)
@@ -317,17 +341,23 @@ static void check_columns(const ltpg_definition *d)
 
 static void find_relations(FunctionCallInfo fcinfo, const lt_archive *a, ltpg_definition *d)
 {
-    d->source = PG_ARGISNULL(2) ? relation_of(a, &a->source) : source_argument(fcinfo);
-    if (!PG_ARGISNULL(2))
+    Oid named = PG_ARGISNULL(2) ? InvalidOid : source_argument(fcinfo);
+
+    d->source = OidIsValid(named)
+                    ? named
+                    : find_relation(a, &a->source, InvalidOid, "source",
+                                    a->users < 0 ? "The model predicts without; longtail.retrain needs it."
+                                                 : "What users had at training stands for what they have; "
+                                                   "longtail.retrain needs it.");
+    if (OidIsValid(named))
         check_columns(d);
-    d->user_features = a->has_user_features ? relation_of(a, &a->user_features) : InvalidOid;
-    d->item_features = a->has_item_features ? relation_of(a, &a->item_features) : InvalidOid;
-    tell_left_behind(d->source, &a->source, "source",
-                     a->users < 0 ? "The model predicts without; longtail.retrain needs it."
-                                  : "What users had at training stands for what they have; longtail.retrain needs it.");
-    tell_left_behind(d->user_features, &a->user_features, "user_features relation",
-                     "Users that training did not know have no features; longtail.retrain needs it.");
-    tell_left_behind(d->item_features, &a->item_features, "item_features relation", "longtail.retrain needs it.");
+    if (a->has_user_features)
+        d->user_features =
+            find_relation(a, &a->user_features, named, "user_features relation",
+                          "Users that training did not know have no features; longtail.retrain needs it.");
+    if (a->has_item_features)
+        d->item_features =
+            find_relation(a, &a->item_features, named, "item_features relation", "longtail.retrain needs it.");
 }
 
 /* ---- in: what is stored ---- */

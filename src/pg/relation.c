@@ -33,7 +33,7 @@ typedef struct relation {
 
 #define relation_datum(d) ((const relation *)PG_DETOAST_DATUM(d))
 
-static Oid owner_of(Oid oid)
+Oid ltpg_relation_owner(Oid oid)
 {
     HeapTuple class = SearchSysCache1(RELOID, ObjectIdGetDatum(oid));
     Oid owner = InvalidOid;
@@ -93,7 +93,7 @@ static Datum make(Oid oid, const char *name)
 
     SET_VARSIZE(r, length);
     r->oid = oid;
-    r->owner = owner_of(oid);
+    r->owner = ltpg_relation_owner(oid);
     memcpy(r->name, name, strlen(name));
     return PointerGetDatum(r);
 }
@@ -101,7 +101,7 @@ static Datum make(Oid oid, const char *name)
 /* Whether what has its name now may stand for what had it then. */
 static bool may_replace(Oid oid, const relation *then)
 {
-    Oid owner = owner_of(oid), schema_owner = schema_owner_of(oid);
+    Oid owner = ltpg_relation_owner(oid), schema_owner = schema_owner_of(oid);
 
     return superuser_arg(owner) || (OidIsValid(then->owner) && has_privs_of_role(owner, then->owner)) ||
            (OidIsValid(schema_owner) && has_privs_of_role(owner, schema_owner));

@@ -12,6 +12,8 @@
 #define LTPG_LEFT_BEHIND ((Oid)2)
 
 extern bool ltpg_relation_there(Oid oid);
+/* InvalidOid: there is no such relation. */
+extern Oid ltpg_relation_owner(Oid oid);
 /* The relation that a value of type longtail.relation means now, or one of the above. */
 extern Oid ltpg_relation_find(Datum stored);
 

@@ -270,5 +270,33 @@ SELECT throws_ok($$ SELECT longtail.import_model('x', bytes) FROM large $$, '532
 RESET longtail.training_memory;
 SELECT is((SELECT longtail.import_model('x', bytes) FROM large), 1, 'with more it goes');
 SELECT is((SELECT array_agg(r::text ORDER BY r.rank) FROM longtail.recommend('x', 3) r), (SELECT array_agg(r::text ORDER BY r.rank) FROM longtail.recommend('wide', 3) r), 'and answers alike');
+
+-- the bytes do not choose whose view is read, and whose functions run
+CREATE ROLE transfer_eve;
+CREATE SCHEMA eve AUTHORIZATION transfer_eve;
+GRANT USAGE ON SCHEMA eve TO PUBLIC;
+SET ROLE transfer_eve;
+CREATE FUNCTION eve.run() RETURNS boolean LANGUAGE plpgsql AS $$BEGIN RAISE 'ran as %', current_user; END$$;
+CREATE TABLE eve.rows AS SELECT u, (u * i) % 9 AS i FROM generate_series(1, 20) u, generate_series(1, 9) i WHERE (u * i) % 4 < 2;
+CREATE TABLE eve.people AS SELECT DISTINCT u, u % 3 AS kind FROM eve.rows;
+CREATE VIEW eve.view AS SELECT u, i FROM eve.rows;
+SET client_min_messages = error;
+SELECT longtail.train('eve', 'eve.view', 'logistic', 'u', 'i', user_features => 'eve.people');
+SET client_min_messages = warning;
+CREATE OR REPLACE VIEW eve.view AS SELECT u, i FROM eve.rows WHERE eve.run();
+RESET ROLE;
+SELECT is(longtail.import_model('from eve', longtail.export_model('eve')), 1, 'imported from somebody else''s relations');
+SELECT is((SELECT count(*) FROM longtail.recommend('from eve', 3, 2)), 2::bigint, 'which are not read');
+SELECT is((SELECT (source, user_features)::text FROM longtail.models WHERE model = 'from eve'), '(,)', 'nor known');
+SELECT is(longtail.import_model('named', longtail.export_model('eve'), 'eve.view'), 1, 'but where the source is named');
+SELECT is((SELECT (source, user_features)::text FROM longtail.models WHERE model = 'named'), '(eve.view,eve.people)', 'they are, with what else its owner has');
+SELECT throws_like($$ SELECT longtail.recommend('named', 3, 2) $$, 'ran as %', 'and read');
+SET ROLE transfer_eve;
+SELECT is(longtail.import_model('own', longtail.export_model('eve')), 1, 'imported by who has them');
+SELECT is((SELECT (source, user_features)::text FROM longtail.models WHERE model = 'own'), '(eve.view,eve.people)', 'they are found by name');
+RESET ROLE;
 DROP TABLE public.transfer_bytes;
+SELECT longtail.drop_model(model) FROM longtail.models WHERE model IN ('eve', 'own', 'named', 'from eve');
+DROP OWNED BY transfer_eve CASCADE;
+DROP ROLE transfer_eve;
 SELECT * FROM finish();
