@@ -8,6 +8,7 @@ package common;
 use strict;
 use warnings;
 use Exporter 'import';
+use File::Temp;
 use IO::Handle;
 use IPC::Open2;
 use Time::HiRes qw(sleep);
@@ -29,12 +30,13 @@ sub sql
 sub try_sql
 {
     my ($script, @options) = @_;
-    my $pid = open2(my $out, my $in, 'sh', '-c', 'exec psql -XAtq -v VERBOSITY=verbose "$@" 2>&1', 'psql', @options);
-    print $in $script;
-    close $in;
+    my $file = File::Temp->new; # not a pipe: psql would wait for its answers to be read, and we for it to read on
+    print $file $script;
+    close $file;
+    open my $out, '-|', 'sh', '-c', 'exec psql -XAtq -v VERBOSITY=verbose "$@" 2>&1 < "$0"', $file->filename, @options or die "psql: $!\n";
     local $/;
     my $said = <$out> // '';
-    waitpid $pid, 0;
+    close $out;
     return $said =~ s/\n\z//r;
 }
 
