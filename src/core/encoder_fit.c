@@ -11,7 +11,6 @@
  * Threads take chunks; moments are merged in the order of the chunks, whoever took them.
  */
 #include "encoder_raw.h"
-#include "sort.h"
 #include "spill.h"
 #include "threads.h"
 #include "vectorize.h"
@@ -38,11 +37,6 @@ typedef struct fit {
     float *val;
     size_t cap_col, cap_val;
 } fit;
-
-static int64_t place_of(const fit *t, int64_t row)
-{
-    return t->place == NULL ? row : t->place[row];
-}
 
 static lt_status check_places(lt_env *env, const lt_encoder *e, fit *t)
 {
@@ -103,7 +97,7 @@ static void find_shifts(moments *m, const lt_chunk *c, const fit *t)
         for (int32_t r = 0; r < c->rows && !m->shifted[k]; r++) {
             double x = c->x[(size_t)r * (size_t)c->columns + (size_t)k];
 
-            if (place_of(t, c->first + r) < 0 || isnan(x))
+            if (lt_place_of(t->place, c->first + r) < 0 || isnan(x))
                 continue;
             m->shift[k] = x;
             m->shifted[k] = true;
@@ -120,7 +114,7 @@ static void add_values(const lt_chunk *c, const fit *t, const double *restrict s
     for (int32_t r = 0; r < c->rows; r++) {
         const double *x = c->x + (size_t)r * (size_t)d;
 
-        if (place_of(t, c->first + r) < 0)
+        if (lt_place_of(t->place, c->first + r) < 0)
             continue;
         for (int32_t k = 0; k < d; k++) {
             double v = x[k] - shift[k];
@@ -140,7 +134,7 @@ static void add_squares(const lt_chunk *c, const fit *t, const double *restrict 
     for (int32_t r = 0; r < c->rows; r++) {
         const double *x = c->x + (size_t)r * (size_t)d;
 
-        if (place_of(t, c->first + r) < 0)
+        if (lt_place_of(t->place, c->first + r) < 0)
             continue;
         for (int32_t k = 0; k < d; k++) {
             double v = x[k] - shift[k] - mean[k];
@@ -253,141 +247,6 @@ static lt_status fit_numbers(lt_env *env, lt_encoder *e, fit *t, bool standardiz
     return LT_OK;
 }
 
-/* ---- categories ---- */
-
-/* The tokens of row r of a chunk. */
-static const lt_token *row_tokens(const lt_chunk *c, int32_t r, int64_t *n)
-{
-    int64_t first;
-
-    *n = 0;
-    if (c->token_end == NULL)
-        return NULL;
-    first = r > 0 ? c->token_end[r - 1] : 0;
-    *n = c->token_end[r] - first;
-    return c->token + first;
-}
-
-/* Counts again from the rows with a place: what was added with rows dropped or left out does not count. */
-static lt_status count_tokens(lt_env *env, lt_encoder *e, const fit *t)
-{
-    const struct lt_encoder_raw *raw = e->raw;
-    int64_t row = 0, n, *last_row;
-
-    LT_TRY(lt_alloc(env, &last_row, (size_t)e->n_features, sizeof *last_row, "the features"));
-    for (int i = 0; i < e->n_features; i++) {
-        lt_feature *f = &e->feature[i];
-
-        last_row[i] = -1;
-        if (!lt_kind_has_tokens(f->kind))
-            continue;
-        f->nulls = t->n_out;
-        if (f->dictionary.n > 0)
-            memset(f->dictionary.count, 0, (size_t)f->dictionary.n * sizeof *f->dictionary.count);
-    }
-    for (size_t i = 0; i < raw->n_chunks; i++) {
-        const lt_chunk *c = &raw->chunk[i];
-
-        for (int32_t r = 0; r < c->rows; r++, row++) {
-            const lt_token *token = row_tokens(c, r, &n);
-
-            if (place_of(t, row) < 0)
-                continue;
-            for (int64_t k = 0; k < n; k++) {
-                lt_feature *f = &e->feature[token[k].feature];
-
-                f->dictionary.count[token[k].number]++;
-                f->nulls -= last_row[token[k].feature] != row;
-                last_row[token[k].feature] = row;
-            }
-        }
-        lt_encoder_drop_chunk(env, c);
-        LT_TRY(lt_poll(env));
-    }
-    lt_free(env, last_row);
-    return LT_OK;
-}
-
-/*
- * Categories that fewer than min_users users have are not there any more: their counts are 0.  By sorting pairs of
- * category and user; categories of all features are numbered through.
- */
-static lt_status leave_out_few(lt_env *env, lt_encoder *e, const fit *t)
-{
-    const struct lt_encoder_raw *raw = e->raw;
-    int64_t tokens = 0, row = 0, n, at = 0, k = 0;
-    uint64_t *first;
-    lt_keyed *pair;
-
-    LT_TRY(lt_alloc(env, &first, (size_t)e->n_features + 1, sizeof *first, "counting the categories' users"));
-    for (int i = 0; i < e->n_features; i++)
-        first[i + 1] = first[i] + (uint64_t)e->feature[i].dictionary.n;
-    for (size_t i = 0; i < raw->n_chunks; i++)
-        tokens += raw->chunk[i].n_tokens;
-    LT_TRY(lt_alloc(env, &pair, (size_t)tokens, sizeof *pair, "counting the categories' users"));
-    for (size_t i = 0; i < raw->n_chunks; i++) {
-        const lt_chunk *c = &raw->chunk[i];
-
-        for (int32_t r = 0; r < c->rows; r++, row++) {
-            const lt_token *token = row_tokens(c, r, &n);
-            int64_t place = place_of(t, row);
-            uint32_t user = place < 0 ? 0 : e->user == NULL ? (uint32_t)place : (uint32_t)e->user[place];
-
-            for (int64_t j = 0; place >= 0 && j < n; j++)
-                pair[at++].key = (first[token[j].feature] + (uint64_t)token[j].number) << 32 | user;
-        }
-        lt_encoder_drop_chunk(env, c);
-        LT_TRY(lt_poll(env));
-    }
-    LT_TRY(lt_sort(env, pair, at));
-    for (int f = 0; f < e->n_features; f++) {
-        lt_dictionary *d = &e->feature[f].dictionary;
-
-        for (int32_t category = 0; category < d->n; category++) {
-            int32_t users = 0;
-
-            for (; k < at && pair[k].key >> 32 == first[f] + (uint64_t)category; k++)
-                users += k == 0 || pair[k].key != pair[k - 1].key;
-            if (users < e->min_users && e->feature[f].kind != LT_TEXT)
-                d->count[category] = 0;
-        }
-        LT_TRY(lt_poll(env));
-    }
-    lt_free(env, pair);
-    lt_free(env, first);
-    return LT_OK;
-}
-
-static lt_status fit_categories(lt_env *env, lt_feature *f, double min_count, int32_t **number)
-{
-    int32_t *unused, dropped, many = f->dictionary.n, other;
-    double *count;
-    int64_t length;
-
-    LT_TRY(lt_dictionary_init(env, &f->rare));
-    for (int32_t i = 0; i < many; i++) {
-        const char *key = lt_dictionary_key(&f->dictionary, i, &length);
-        double seen = f->dictionary.count[i];
-
-        if (i % 65536 == 65535)
-            LT_TRY(lt_poll(env));
-        if (seen > 0 && seen < min_count)
-            LT_TRY(lt_dictionary_add(env, &f->rare, key, length, seen, &other));
-    }
-    LT_TRY(lt_dictionary_finish(env, &f->rare, 0, &unused, &dropped));
-    lt_free(env, unused);
-    /* finishing frees the counts by provisional number, which tell rare from not there */
-    LT_TRY(lt_alloc(env, &count, (size_t)many, sizeof *count, "a dictionary"));
-    if (many > 0)
-        memcpy(count, f->dictionary.count, (size_t)many * sizeof *count);
-    LT_TRY(lt_dictionary_finish(env, &f->dictionary, fmax(min_count, 1), number, &dropped));
-    for (int32_t i = 0; i < many; i++)
-        if ((*number)[i] < 0 && count[i] > 0)
-            (*number)[i] = f->dictionary.n;
-    lt_free(env, count);
-    return LT_OK;
-}
-
 /* ---- the table ---- */
 
 LT_VECTORIZED
@@ -401,7 +260,7 @@ static void encode_dense(const lt_encoder *e, const fit *t, const lt_chunk *c, l
         plain++;
     for (int32_t r = 0; r < c->rows; r++, row++) {
         const double *restrict x = c->x + (size_t)r * (size_t)c->columns;
-        int64_t at = place_of(t, row);
+        int64_t at = lt_place_of(t->place, row);
         float *restrict y;
 
         if (at < 0)
@@ -440,7 +299,7 @@ static lt_status reserve_entries(lt_env *env, fit *t, size_t need)
 static lt_status row_columns(lt_env *env, lt_encoder *e, fit *t, const lt_chunk *c, int32_t r, int64_t *count)
 {
     int64_t n, kept = 0;
-    const lt_token *token = row_tokens(c, r, &n);
+    const lt_token *token = lt_row_tokens(c, r, &n);
 
     LT_TRY(reserve_entries(env, t, (size_t)n + (size_t)e->n_features));
     for (int i = 0; i < e->n_features; i++)
@@ -491,10 +350,10 @@ static lt_status size_entries(lt_env *env, lt_encoder *e, fit *t, lt_table *out)
         nulls += e->feature[i].null_column >= 0;
     for (size_t i = 0; i < raw->n_chunks; i++) {
         for (int32_t r = 0; r < raw->chunk[i].rows; r++, row++) {
-            if (place_of(t, row) < 0)
+            if (lt_place_of(t->place, row) < 0)
                 continue;
             LT_TRY(row_columns(env, e, t, &raw->chunk[i], r, &n));
-            out->start[place_of(t, row) + 1] = lt_encoder_merge_columns(t->col, t->val, n, t->col, t->val);
+            out->start[lt_place_of(t->place, row) + 1] = lt_encoder_merge_columns(t->col, t->val, n, t->col, t->val);
         }
         lt_encoder_drop_chunk(env, &raw->chunk[i]);
         LT_TRY(lt_poll(env));
@@ -513,7 +372,7 @@ static lt_status encode_sparse(lt_env *env, lt_encoder *e, fit *t, const lt_chun
     int64_t row = c->first, n;
 
     for (int32_t r = 0; r < c->rows; r++, row++) {
-        int64_t at = place_of(t, row);
+        int64_t at = lt_place_of(t->place, row);
 
         if (at < 0)
             continue;
@@ -598,12 +457,7 @@ lt_status lt_encoder_finish(lt_env *env, lt_encoder *e, double min_count, bool s
     LT_TRY(lt_alloc(env, &t.raw_first, (size_t)e->n_features, sizeof *t.raw_first, "the features"));
     LT_TRY(lt_alloc(env, &t.number, (size_t)e->n_features, sizeof *t.number, "the features"));
     LT_TRY(fit_numbers(env, e, &t, standardize));
-    LT_TRY(count_tokens(env, e, &t));
-    if (e->min_users > 1)
-        LT_TRY(leave_out_few(env, e, &t));
-    for (int i = 0; i < e->n_features; i++)
-        if (e->feature[i].kind == LT_CATEGORY || e->feature[i].kind == LT_BAG)
-            LT_TRY(fit_categories(env, &e->feature[i], min_count, &t.number[i]));
+    LT_TRY(lt_categories_fit(env, e, place, t.n_out, min_count, t.number));
     LT_TRY(lt_encoder_freeze(env, e));
     for (int i = 0; i < e->n_features; i++)
         if (e->feature[i].kind == LT_TEXT)

@@ -1,6 +1,6 @@
 /*
- * encoder_raw.h: what encoder.c (rows in), encoder_raw.c (keeping them), encoder_fit.c (fitting), encoder_calendar.c
- * and encoder_text.c share; nobody else includes it.
+ * encoder_raw.h: what encoder.c (rows in), encoder_raw.c (keeping them), encoder_fit.c and encoder_categories.c
+ * (fitting), encoder_calendar.c and encoder_text.c share.
  *
  * Raw rows are kept in chunks, so that fitting can free each as soon as it is encoded.  A chunk is row-major doubles,
  * NaN for NULL, plus the row's tokens as provisional dictionary numbers.  A vector's columns are appended when its
@@ -58,6 +58,32 @@ lt_status lt_encoder_map_raw(lt_env *env, struct lt_encoder_raw *raw);
 void lt_encoder_drop_chunk(lt_env *env, const lt_chunk *c);
 void lt_encoder_free_chunk(lt_env *env, lt_chunk *c);
 
+/* The tokens of row r of a chunk; *n: how many. */
+static inline const lt_token *lt_row_tokens(const lt_chunk *c, int32_t r, int64_t *n)
+{
+    int64_t first;
+
+    *n = 0;
+    if (c->token_end == NULL)
+        return NULL;
+    first = r > 0 ? c->token_end[r - 1] : 0;
+    *n = c->token_end[r] - first;
+    return c->token + first;
+}
+
+/* Where a raw row goes in the table, -1: nowhere; place NULL: where it stands. */
+static inline int64_t lt_place_of(const int64_t *place, int64_t row)
+{
+    return place == NULL ? row : place[row];
+}
+
+/*
+ * Finishes the dictionaries of categories, of the rows with a place among n_out; counts NULLs of what has tokens.
+ * number[i], for feature i with categories: each provisional number's column in the feature's block, -1 for none.
+ */
+lt_status lt_categories_fit(lt_env *env, lt_encoder *e, const int64_t *place, int64_t n_out, double min_count,
+                            int32_t **number);
+
 /* Beyond this, a product with a weight could overflow to infinity and a sum of two of those to NaN. */
 #define LT_ENCODED_MOST 1e18
 
@@ -93,7 +119,8 @@ int64_t lt_text_most_entries(const lt_feature *f, int64_t length);
  */
 int64_t lt_text_entries(lt_text_tally *t, const lt_feature *f, const char *text, int64_t length, int32_t *col,
                         float *val);
-/* Learns f->idf from the feature's dictionary, whose counts are rows; of buckets that fewer than `least` have, nothing. */
+/* Learns f->idf from the feature's dictionary, whose counts are rows; of buckets that fewer than `least` have,
+ * nothing. */
 lt_status lt_text_fit(lt_env *env, lt_text_tally *t, lt_feature *f, double least);
 
 /* Cyclic parts into out[0..6) (TIMESTAMP) or out[0..4) (DATE). */
