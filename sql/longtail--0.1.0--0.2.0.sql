@@ -105,7 +105,7 @@ CREATE FUNCTION longtail.set_owner(model text, role name)
 RETURNS void
 AS 'MODULE_PATHNAME', 'longtail_set_owner' LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
 COMMENT ON FUNCTION longtail.set_owner(text, name) IS
-'Gives the model to another role, as ALTER ... OWNER TO does: its owner may, to a role whose member he is. A model whose owner was dropped belongs to the owner of the database.';
+'Gives the model to another role, as ALTER ... OWNER TO does: its owner may, to a role that they are a member of. A model whose owner was dropped belongs to the owner of the database.';
 
 -- ---- transfer ----
 

@@ -35,7 +35,7 @@ typedef struct forgetting {
     Oid type;
     int32 versions;
     int64 interactions;
-    int left; /* LT_LEFT_..., of all versions */
+    int left;        /* LT_LEFT_..., of all versions */
     bool recommends; /* some version has users */
 } forgetting;
 
@@ -129,10 +129,10 @@ static void forget_in_version(forgetting *f, int number)
     if (has_counted)
         counted = read_counted(env, &version);
     before = seen.start[seen.rows];
-    LTPG(env, lt_bundle_forget(env, &bundle, key.bytes, key.length,
-                               ltpg_options_number(d->options, "trend_half_life", 7),
-                               ltpg_options_number(d->options, "trend_smoothing", 0.1), &seen,
-                               has_counted ? &counted : NULL, &left, &found));
+    LTPG(env,
+         lt_bundle_forget(env, &bundle, key.bytes, key.length, ltpg_options_number(d->options, "trend_half_life", 7),
+                          ltpg_options_number(d->options, "trend_smoothing", 0.1), &seen, has_counted ? &counted : NULL,
+                          &left, &found));
     if (found && ltpg_options_number(d->options, "propensity_exponent", 0) > 0)
         left |= LT_LEFT_WEIGHTS; /* weighed by popularity, to which they added */
     in_validated = forget_validated(env, &version, &key, &left, &parts[n]);

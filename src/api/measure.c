@@ -229,7 +229,8 @@ static double *sums(FunctionCallInfo fcinfo, int at)
     ArrayType *state = PG_GETARG_ARRAYTYPE_P(at);
 
     if (ARR_NDIM(state) != 1 || ARR_DIMS(state)[0] != 2 || ARR_HASNULL(state) || ARR_ELEMTYPE(state) != FLOAT8OID)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("the state of log_loss is an array of two numbers")));
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("the state of log_loss is an array of two numbers")));
     return (double *)ARR_DATA_PTR(state);
 }
 

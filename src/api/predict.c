@@ -78,12 +78,11 @@ Datum longtail_predict_array(PG_FUNCTION_ARGS)
         double number;
 
         if (feature->kind != LT_NUMBER && feature->kind != LT_BOOLEAN)
-            ereport(
-                ERROR,
-                (errcode(ERRCODE_DATATYPE_MISMATCH),
-                 errmsg("feature \"%s\" of model \"%s\" is not a number", feature->name, model->definition->name),
-                 errhint("Give the row itself: longtail.predict(%s, t) from a table t.",
-                         quote_literal_cstr(model->definition->name))));
+            ereport(ERROR,
+                    (errcode(ERRCODE_DATATYPE_MISMATCH),
+                     errmsg("feature \"%s\" of model \"%s\" is not a number", feature->name, model->definition->name),
+                     errhint("Give the row itself: longtail.predict(%s, t) from a table t.",
+                             quote_literal_cstr(model->definition->name))));
         if (nulls[i])
             continue;
         if (!ltpg_number(values[i], FLOAT8OID, &number))

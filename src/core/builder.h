@@ -22,8 +22,8 @@ typedef struct lt_builder {
     /* fitting: provisional numbers of items that are stored whoever has them, set by the caller; NULL: none */
     const int32_t *named;
     size_t n_named;
-    int64_t dropped; /* of the source's own rows, those of items that too few users have, after numbering */
-    bool drops;      /* there are such rows, of any source: their item is -1 */
+    int64_t dropped;      /* of the source's own rows, those of items that too few users have, after numbering */
+    bool drops;           /* there are such rows, of any source: their item is -1 */
     int32_t *user, *item; /* those of the last rows follow at lt_builder_flush */
     float *label, *weight;
     double *time;
@@ -57,8 +57,8 @@ lt_status lt_builder_start_domain(lt_env *env, lt_builder *b);
 
 /*
  * Fitting only, after the last row: sorts ids and renumbers. Items may be added to the dictionary (items of
- * item_features nobody bought) before this; the maps give each provisional number's final one, or -1: an item that fewer
- * than min_users users have and that is not named, or a user who has no other items.
+ * item_features nobody bought) before this; the maps give each provisional number's final one, or -1: an item that
+ * fewer than min_users users have and that is not named, or a user who has no other items.
  */
 lt_status lt_builder_number_ids(lt_env *env, lt_builder *b, int32_t **user_map, int32_t **item_map);
 

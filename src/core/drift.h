@@ -6,12 +6,13 @@
  * stability index.  Bins are of encoded values, which is what the model sees: a profile holds numbers of columns and
  * shares, never ids or texts.
  *
- * Bins by kind of feature
- *   NUMBER, BOOLEAN, and labels   tenths of what there was; a value that makes up more than a tenth has a bin of its
- * own VECTOR                        the same of the standardised vector's length: how far from the usual it is TEXT the
- * same of how many words and runs of characters it has CATEGORY, BAG                 the most frequent, all other
- * known, never seen; a bag's elements share its one row TIMESTAMP, DATE               there or not: times move on by
- * themselves and one more for NULL, the last.
+ * Bins by kind of feature; the last is for NULL:
+ *
+ *     NUMBER, BOOLEAN, labels   tenths of what there was; a value that makes up more than a tenth has a bin of its own
+ *     VECTOR                    the same of the standardised vector's length: how far from the usual it is
+ *     TEXT                      the same of how many words and runs of characters it has
+ *     CATEGORY, BAG             the most frequent, all other known, never seen; a bag's elements share its one row
+ *     TIMESTAMP, DATE           there: times move on by themselves
  */
 #ifndef LT_DRIFT_H
 #define LT_DRIFT_H
@@ -44,9 +45,7 @@ typedef struct lt_drift_counts {
     double **count; /* n x bins */
 } lt_drift_counts;
 
-/*
- * Bins of rows row[0..n) of a table that e encoded, and their shares.  LT_INVALID where e is not frozen.
- */
+/* Bins of rows row[0..n) of a table that e encoded, and their shares.  LT_INVALID where e is not frozen. */
 lt_status lt_drift_take(lt_env *env, const lt_encoder *e, const lt_table *t, const int32_t *row, int64_t n,
                         lt_drift_side *out);
 lt_status lt_drift_counts_init(lt_env *env, const lt_drift_side *side, lt_drift_counts *out);

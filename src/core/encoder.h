@@ -70,12 +70,12 @@ typedef struct lt_encoder {
     lt_feature *feature;
     size_t cap_features;
     bool frozen;
-    int32_t dense, sparse;      /* columns; valid once frozen */
-    int64_t n;                  /* rows fitted */
+    int32_t dense, sparse; /* columns; valid once frozen */
+    int64_t n;             /* rows fitted */
     /*
      * While fitting: a category that fewer than min_users users have contributes nothing, as one never seen, and is
-     * stored nowhere; so does a column of TEXT that fewer rows have something in.  user: of each row of the table; NULL:
-     * each row is a user of its own.
+     * stored nowhere; so does a column of TEXT that fewer rows have something in.  user: of each row of the table;
+     * NULL: each row is a user of its own.
      */
     int32_t min_users;
     const int32_t *user;

@@ -20,12 +20,12 @@
  * weights.
  */
 typedef struct lt_counted {
-    int64_t n;        /* pairs of seen */
-    int32_t *rows;    /* n; NULL: all 1 */
-    int64_t n_split;  /* pairs in both parts: */
-    int32_t *split;   /* n_split: which, ascending */
-    double *time;     /* n_split; NULL: no times */
-    double *weight;   /* n_split; NULL: no weights */
+    int64_t n;       /* pairs of seen */
+    int32_t *rows;   /* n; NULL: all 1 */
+    int64_t n_split; /* pairs in both parts: */
+    int32_t *split;  /* n_split: which, ascending */
+    double *time;    /* n_split; NULL: no times */
+    double *weight;  /* n_split; NULL: no weights */
 } lt_counted;
 
 /* seen: lt_builder_all_seen's of the dataset. The examples must be those that the stored weights were trained on. */
@@ -46,8 +46,8 @@ enum {
 typedef struct lt_leaver {
     const char *key; /* the id */
     int64_t length;
-    int32_t user;         /* number; -1: the version itself does not know them, but its parts may */
-    const lt_pairs *seen; /* of all users; NULL: not known */
+    int32_t user;                /* number; -1: the version itself does not know them, but its parts may */
+    const lt_pairs *seen;        /* of all users; NULL: not known */
     const double *rows, *weight; /* of each pair of seen in training: how many, and the sum of their weights */
     int left;                    /* LT_LEFT_...; the algorithm adds to it */
     bool found;                  /* the version, or a part, knew them */

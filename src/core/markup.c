@@ -103,7 +103,6 @@ void lt_markup_part(lt_markup *m, const char *utf8, size_t bytes)
 
         if (++characters % POLLED == 0 && (m->status = lt_poll(m->env)) != LT_OK)
             return;
-
         if (c == '\t' || c == '\n' || c == '\r')
             c = ' ';
         if (c < 0x20 || (c >= 0x7F && c < 0xA0) || (c & 0xFFFE) == 0xFFFE || (c >= 0xFDD0 && c <= 0xFDEF))

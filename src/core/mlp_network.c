@@ -3,8 +3,8 @@
  *
  * Invariant: lt_mlp_load accepts a model only when every array has the shape that "shape" and the design demand and no
  * array is left over (but "privacy", which nothing here reads), so that nothing after it checks an index.  "shape" is
- * [activation, embedding, outputs of layer 0,
- * ..., of layer L-1].  The product branch is there when "user_factors" is, with as many factors as that has columns.
+ * [activation, embedding, outputs of layer 0, ..., of layer L-1].  The product branch is there when "user_factors" is,
+ * with as many factors as that has columns.
  */
 #include "mlp_network.h"
 #include "forget.h"

@@ -24,7 +24,8 @@ typedef struct lt_privacy {
 /* clang-format off */
 #define LT_PRIVATE_OPTIONS \
     {"dp_epsilon", LT_OPT_FLOAT, "0", 0, 1000, NULL, \
-     "epsilon of differentially private training, for models without users and items; smaller is more private; 0: off"}, \
+     "epsilon of differentially private training, for models without users and items; smaller is more private; " \
+     "0: off"}, \
     {"dp_delta", LT_OPT_FLOAT, "1e-6", 1e-100, 0.1, NULL, \
      "delta of differentially private training; below 1 / rows"}, \
     {"dp_clip", LT_OPT_FLOAT, "1", 1e-6, 1e6, NULL, \

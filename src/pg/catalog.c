@@ -469,13 +469,13 @@ void ltpg_catalog_drop_version(const char *model, int version)
     ltpg_give(&a, INT4OID, Int32GetDatum(found.model_id));
     ltpg_catalog_run("SELECT active_version FROM longtail.model WHERE model_id = $1", &a, false, SPI_OK_SELECT);
     if (DatumGetInt32(ltpg_field(0, 1, &is_null)) == version)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("version %d of model \"%s\" is the active one", version, model),
-                        errhint("Promote another version first, or drop the model.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE), errmsg("version %d of model \"%s\" is the active one", version, model),
+                 errhint("Promote another version first, or drop the model.")));
     if (next_version(found.model_id) == version + 1)
-        ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
-                        errmsg("version %d of model \"%s\" is the newest", version, model),
-                        errhint("No number is given twice: the newest version stays until there is a newer one.")));
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_IN_USE), errmsg("version %d of model \"%s\" is the newest", version, model),
+                 errhint("No number is given twice: the newest version stays until there is a newer one.")));
     ltpg_give(&a, INT4OID, Int32GetDatum(version));
     for (int i = 0; i < (int)lengthof(deletes); i++)
         ltpg_catalog_run(deletes[i], &a, false, SPI_OK_DELETE);

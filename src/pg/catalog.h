@@ -55,8 +55,8 @@ extern ltpg_definition *ltpg_catalog_definition(int model_id, int version);
 
 /* One thing a search tried. */
 typedef struct ltpg_trial {
-    int candidate;   /* of the plan */
-    int scoring; /* which of the candidate's */
+    int candidate; /* of the plan */
+    int scoring;   /* which of the candidate's */
     const char *algorithm;
     Jsonb *options;     /* those tried */
     double value, aplt; /* NaN: not measured */

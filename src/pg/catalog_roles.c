@@ -18,7 +18,7 @@
 #include "utils/builtins.h"
 #include "utils/syscache.h"
 
-#define EVERYBODY "public"     /* no role can have that name */
+#define EVERYBODY "public"    /* no role can have that name */
 #define DROPPED "pg_dropped:" /* nor one that begins with pg_ */
 
 /* ---- roles ---- */

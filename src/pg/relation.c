@@ -62,8 +62,7 @@ static char *name_now(Oid oid)
 {
     char *name = OidIsValid(oid) ? get_rel_name(oid) : NULL;
 
-    return name == NULL ? NULL
-                        : quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), name);
+    return name == NULL ? NULL : quote_qualified_identifier(get_namespace_name(get_rel_namespace(oid)), name);
 }
 
 static char *name_then(const relation *r)

@@ -17,7 +17,8 @@ MemoryContext ltpg_aggregate_context(FunctionCallInfo fcinfo)
     MemoryContext context;
 
     if (!AggCheckCallContext(fcinfo, &context))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED), errmsg("a part of an aggregate cannot be called by itself")));
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("a part of an aggregate cannot be called by itself")));
     return context;
 }
 

@@ -51,11 +51,10 @@ static void receive_startup(DestReceiver *self, int operation, TupleDesc typeinf
         Form_pg_attribute column = TupleDescAttr(typeinfo, i);
 
         if (OidIsValid(r->types[i]) && getBaseType(column->atttypid) != r->types[i])
-            ereport(ERROR,
-                    (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-                     errmsg("column \"%s\" was changed to type %s while it was going to be read",
-                            NameStr(column->attname), format_type_be(column->atttypid)),
-                     errdetail("It was of type %s.", format_type_be(r->types[i])), errhint("Try again.")));
+            ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                            errmsg("column \"%s\" was changed to type %s while it was going to be read",
+                                   NameStr(column->attname), format_type_be(column->atttypid)),
+                            errdetail("It was of type %s.", format_type_be(r->types[i])), errhint("Try again.")));
     }
 }
 

@@ -303,8 +303,7 @@ int main(void)
     forget_case(&lt_logistic, PAIRS, OPTIONS("id_features", "both"));
     forget_case(&lt_logistic, PAIRS | SIDES | ROWS, OPTIONS("id_features", "both", "crosses", ""));
     forget_case(&lt_mlp, PAIRS, OPTIONS("hidden", "6", "epochs", "2"));
-    forget_case(&lt_mlp, PAIRS | SIDES,
-                OPTIONS("hidden", "6", "epochs", "2", "factors", "3", "crosses", ""));
+    forget_case(&lt_mlp, PAIRS | SIDES, OPTIONS("hidden", "6", "epochs", "2", "factors", "3", "crosses", ""));
     forget_case(&lt_user_knn, PAIRS, NULL);
     forget_case(&lt_popular, PAIRS, NULL);
     test_blend();

@@ -185,7 +185,7 @@ SELECT extowner::pg_catalog.regrole FROM pg_catalog.pg_extension WHERE extname =
 DROP EXTENSION longtail;
 SELECT nspname FROM pg_catalog.pg_namespace WHERE nspname = 'longtail';
 
--- Not into a schema that somebody made for it: its owner could do with the extension's objects as he likes.
+-- Not into a schema that somebody made for it: its owner could do with the extension's objects as they like.
 SET ROLE rights_user;
 CREATE SCHEMA longtail;
 RESET ROLE;

@@ -161,7 +161,7 @@ at('moves_empty', 'BEGIN; DROP EXTENSION longtail; CREATE EXTENSION longtail; CO
 is(join(' ', images('moves_empty')) . at('moves_empty', 'SELECT count(*) FROM longtail.models'), 0, 'dropped and made in one transaction');
 at('moves_empty', 'DROP EXTENSION longtail');
 
-# by a database's owner, who needs no superuser, and with what he owns
+# by a database's owner, who needs no superuser, and with what they own
 at('moves_empty', 'DROP TABLE bought, customer; ALTER DATABASE moves_empty OWNER TO moves_other');
 at('moves_empty', 'SET ROLE moves_other; CREATE EXTENSION longtail; CREATE TABLE bought AS SELECT u, i FROM generate_series(1, 9) u, generate_series(1, 9) i WHERE (u * i) % 4 < 2;
     SELECT longtail.train(\'ease\', \'bought\', \'ease\', \'u\', \'i\')');

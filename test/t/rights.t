@@ -308,7 +308,7 @@ like(fails('rights_boss', q{SELECT longtail.set_owner('m', 'rights_bob')}), qr/^
 is(as('rights_boss', q{SELECT longtail.set_owner('m', 'rights_boss'); SELECT owner FROM longtail.models}), "\nrights_boss", 'but take it');
 is(ask_there(q{SELECT longtail.set_owner('m', 'rights_bob'); SELECT owner FROM longtail.models}), "\nrights_bob", 'a superuser may give it to anybody');
 is(as('rights_bob', $use), 3, 'who has it then');
-like(fails('rights_boss', $use), $denied, 'who gave it has it no more, from the cache of his session either');
+like(fails('rights_boss', $use), $denied, 'who gave it has it no more, from the cache of their session either');
 like(fails('rights_bob', q{SELECT longtail.set_owner('m', 'rights_nobody')}), qr/^42704:/, 'not to nobody');
 like(fails('rights_bob', q{SELECT longtail.set_owner('m', 'public')}), qr/^42704:/, 'not to everybody');
 like(fails('rights_kim', q{SELECT longtail.set_owner('m', 'rights_kim')}), $not_owner, 'who has no right to it cannot give it');
