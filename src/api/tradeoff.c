@@ -8,11 +8,13 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "catalog_forget.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "portability/instr_time.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 #include "utils/tuplestore.h"
 
 PG_FUNCTION_INFO_V1(longtail_tradeoff);
@@ -267,8 +269,11 @@ static void apply(const ltpg_evaluation *e, const struct way *way, int active, i
                                  INSTR_TIME_GET_DOUBLE(end), parts, 2);
 }
 
-/* The active version; an error unless the caller owns the model and what is measured is what a version can hold. */
-static int check_apply(const char *name, const Jsonb *options)
+/*
+ * The active version; an error unless the caller owns the model and what is measured is what a version can hold.  Who
+ * is forgotten from here on is forgotten in what this stores, too.  Pushes the snapshot to read by.
+ */
+static int begin_apply(const char *name, const Jsonb *options)
 {
     ltpg_version owned;
 
@@ -282,6 +287,8 @@ static int check_apply(const char *name, const Jsonb *options)
                             errmsg("option \"%s\" cannot be measured with and applied without", option),
                             errhint("Train with it, then tune.")));
     }
+    ltpg_catalog_training_begins(owned.model_id);
+    ltpg_catalog_find(name, LTPG_ACTIVE_VERSION, LTPG_OWN, false, &owned);
     return owned.version;
 }
 
@@ -329,7 +336,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("ndcg_budget is %g", budget),
                         errdetail("It is the share of NDCG to give up at most, from 0 to 1.")));
     if (PG_GETARG_BOOL(7))
-        active = check_apply(name, PG_GETARG_JSONB_P(6));
+        active = begin_apply(name, PG_GETARG_JSONB_P(6));
     ltpg_evaluation_open(&e, fcinfo, name, PG_GETARG_JSONB_P(6));
     ltpg_model_check_recommender(e.model);
     list_ways(fcinfo, &e, &w);
@@ -343,5 +350,7 @@ Datum longtail_autotune(PG_FUNCTION_ARGS)
     put_trials(&e, &w, m, t, chosen, (ReturnSetInfo *)fcinfo->resultinfo);
     if (PG_GETARG_BOOL(7) && chosen >= 0)
         apply(&e, &w.way[chosen], active, start);
+    if (PG_GETARG_BOOL(7))
+        PopActiveSnapshot();
     return (Datum)0;
 }

@@ -13,7 +13,7 @@ use IO::Handle;
 use IPC::Open2;
 use Time::HiRes qw(sleep);
 
-our @EXPORT = qw(sql try_sql session request ask leave wait_for_server restart long_form);
+our @EXPORT = qw(sql try_sql session request answer ask leave wait_for_server restart long_form);
 
 # What a query says; dies when it fails.  Options are psql's: '-d', 'another database'.
 sub sql
@@ -50,17 +50,18 @@ sub session
     return \%s;
 }
 
-# Sends a query without waiting; sends one and returns what it says.
+# Sends a query without waiting; what it says in the end; both.
 sub request { my ($s, $query) = @_; print { $s->{in} } "$query;\n\\echo --done--\n"; $s->{in}->flush }
 
-sub ask
+sub answer
 {
-    my ($s, $query) = @_;
+    my ($s) = @_;
     my $answer = '';
-    request($s, $query);
     while (defined(my $line = readline $s->{out})) { return $answer =~ s/\n\z//r if $line eq "--done--\n"; $answer .= $line }
     return $answer;
 }
+
+sub ask { my ($s, $query) = @_; request($s, $query); return answer($s) }
 
 sub leave { my ($s) = @_; close $s->{in}; waitpid $s->{psql}, 0 }
 

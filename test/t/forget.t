@@ -28,23 +28,15 @@ sub traces
     return join ', ', grep { $_ ne '' } $rows, @files;
 }
 
+# Whether a session comes to wait for a lock: the model's, or another.
 sub waits_for
 {
-    my ($session) = @_;
+    my ($session, $type) = (@_, 'advisory');
     for (1 .. 200) {
-        return 1 if here("SELECT count(*) FROM pg_locks WHERE pid = $session->{pid} AND NOT granted AND locktype = 'advisory'") > 0;
+        return 1 if here("SELECT count(*) FROM pg_locks WHERE pid = $session->{pid} AND NOT granted AND locktype = '$type'") > 0;
         sleep 0.05;
     }
     return 0;
-}
-
-# What a request says in the end.
-sub answer
-{
-    my ($session) = @_;
-    my $said = '';
-    while (defined(my $line = readline $session->{out})) { last if $line eq "--done--\n"; $said .= $line }
-    return $said =~ s/\n\z//r;
 }
 
 here(q{
@@ -88,6 +80,21 @@ ask($forgetter, 'COMMIT');
 like(answer($trainer), qr/^3$/m, 'and then makes a version');
 is(traces('somebody-36'), '', 'that has not read the user');
 
+# Tuning makes a version of the one that it has measured: that is waited for as well.
+my $holder = session(@here);
+here(q{CREATE TABLE later AS SELECT 'somebody-' || u AS user_id, i AS item_id FROM generate_series(1, 60) AS u, generate_series(1, 20) AS i
+    WHERE (u * 31 + i * 17) % 5 = 2});
+ask($holder, 'BEGIN; LOCK TABLE later');
+request($trainer, q{SELECT count(*) FROM longtail.autotune('shop', 'later', 5, '{popularity}', 1, '{1}', apply => true)});
+ok(waits_for($trainer, 'relation'), 'a tuning has its model, and waits for the table it measures by');
+request($forgetter, q{SELECT versions FROM longtail.forget('shop', 'somebody-40')});
+ok(waits_for($forgetter), 'forgetting waits for it');
+ask($holder, 'COMMIT');
+is(answer($trainer), '2', 'it is tuned');
+is(answer($forgetter), '4', 'all versions have forgotten, the tuned one too');
+is(traces('somebody-40'), '', 'without a trace');
+leave($holder);
+
 # A transaction that still sees the user does not bring the user back.
 my $old = session(@here, '-v', 'VERBOSITY=verbose');
 ask($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
@@ -99,7 +106,7 @@ ask($old, 'ROLLBACK');
 is(traces('somebody-37'), '', 'and brings nobody back');
 ask($old, 'BEGIN ISOLATION LEVEL REPEATABLE READ');
 ask($old, 'SELECT count(*) FROM bought');
-is(here(q{SELECT version FROM longtail.retrain('shop')}), 4, 'another version');
+is(here(q{SELECT version FROM longtail.retrain('shop')}), 5, 'another version');
 like(ask($old, q{SELECT longtail.forget('shop', 'somebody-38')}), qr/40001/, 'nor does forgetting miss a version it does not see');
 ask($old, 'ROLLBACK');
 leave($old);
