@@ -23,14 +23,14 @@ PG_FUNCTION_INFO_V1(longtail_algorithms);
 Datum longtail_promote(PG_FUNCTION_ARGS)
 {
     PreventCommandIfReadOnly("longtail.promote()");
-    ltpg_catalog_promote(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
+    ltpg_catalog_promote(text_to_cstring(PG_GETARG_TEXT_PP(0)), ltpg_version_argument(fcinfo, 1));
     PG_RETURN_VOID();
 }
 
 Datum longtail_drop_version(PG_FUNCTION_ARGS)
 {
     PreventCommandIfReadOnly("longtail.drop_version()");
-    ltpg_catalog_drop_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), PG_GETARG_INT32(1));
+    ltpg_catalog_drop_version(text_to_cstring(PG_GETARG_TEXT_PP(0)), ltpg_version_argument(fcinfo, 1));
     PG_RETURN_VOID();
 }
 

@@ -126,10 +126,7 @@ Datum longtail_plot_training(PG_FUNCTION_ARGS)
     curve c = {.model = ltpg_text_argument(fcinfo, 0, "model")};
     ltpg_version version;
 
-    if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("version must be at least 1, not %d", PG_GETARG_INT32(1))));
-    ltpg_catalog_find(c.model, PG_ARGISNULL(1) ? LTPG_ACTIVE_VERSION : PG_GETARG_INT32(1), LTPG_USE, false, &version);
+    ltpg_catalog_find(c.model, ltpg_version_argument(fcinfo, 1), LTPG_USE, false, &version);
     c.version = version.version;
     read_curve(&c);
     return plot_curve(ltpg_env(CurrentMemoryContext, 0), &c);

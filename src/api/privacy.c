@@ -135,7 +135,7 @@ static Datum outside(const ltpg_model *model, const lt_privacy *p)
         add(&list, "the label's mean and standard deviation, which the weights contain");
     if (p->validated != 0)
         add(&list, "figures of the validation part, and its log (\"split\": \"none\" has none)");
-    if (ltpg_catalog_has_part(&model->version, "profile"))
+    if (ltpg_catalog_has_part(&model->version, LTPG_PROFILE_PART))
         add(&list, "the profile of the columns that longtail.health compares with");
     add(&list, "other versions and models of the same rows: their epsilons and deltas add up");
     return makeArrayResult(list, CurrentMemoryContext);
@@ -151,10 +151,7 @@ Datum longtail_privacy_guarantee(PG_FUNCTION_ARGS)
     Datum value[8];
     lt_privacy p;
 
-    if (!PG_ARGISNULL(1) && PG_GETARG_INT32(1) < 1)
-        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("version must be at least 1, not %d", PG_GETARG_INT32(1))));
-    model = ltpg_model_load(name, PG_ARGISNULL(1) ? LTPG_ACTIVE_VERSION : PG_GETARG_INT32(1));
+    model = ltpg_model_load(name, ltpg_version_argument(fcinfo, 1));
     InitMaterializedSRF(fcinfo, 0);
     if (!lt_privacy_of(&model->bundle.model, &p))
         return (Datum)0;

@@ -37,7 +37,6 @@ PG_FUNCTION_INFO_V1(longtail_import_model);
 Datum longtail_export_model(PG_FUNCTION_ARGS)
 {
     const char *model = ltpg_text_argument(fcinfo, 0, "model");
-    int number = PG_ARGISNULL(1) ? LTPG_ACTIVE_VERSION : PG_GETARG_INT32(1);
     MemoryContext memory = AllocSetContextCreate(CurrentMemoryContext, "longtail export", ALLOCSET_DEFAULT_SIZES);
     MemoryContext old = MemoryContextSwitchTo(memory);
     lt_env *env = ltpg_env(memory, 0);
@@ -47,10 +46,7 @@ Datum longtail_export_model(PG_FUNCTION_ARGS)
     size_t size = 0;
     bytea *out;
 
-    if (!PG_ARGISNULL(1) && number < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", number)));
-    ltpg_catalog_find(model, number, LTPG_OWN, false, &version);
+    ltpg_catalog_find(model, ltpg_version_argument(fcinfo, 1), LTPG_OWN, false, &version);
     ltpg_catalog_gather(&version, &archive);
     for (int i = 0; i < archive.n_parts; i++)
         size += (size_t)archive.part[i].n;

@@ -7,7 +7,7 @@
 #include <string.h>
 
 #define COUNTED_MAGIC 0x314e434c /* "LCN1" */
-#define POLL_EVERY 4096          /* users, or examples */
+#define POLL_EVERY 4096          /* users, pairs, or examples */
 
 /* ---- what training counted ---- */
 
@@ -228,6 +228,8 @@ static lt_status take_pairs(lt_env *env, const lt_bundle *b, const lt_counted *c
     LT_TRY(lt_alloc(env, &rows, (size_t)n, sizeof *rows, "what training counted"));
     LT_TRY(lt_alloc(env, &weight, (size_t)n, sizeof *weight, "what training counted"));
     for (int64_t k = 0; k < n; k++) {
+        if (k % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         rows[k] = c == NULL || c->rows == NULL ? 1 : c->rows[k];
         weight[k] = by_weight && rows[k] > 0 ? (double)who->seen->val[k] : rows[k];
     }
@@ -249,6 +251,8 @@ static lt_status trained_pairs(lt_env *env, const lt_leaver *who, const lt_count
     LT_TRY(lt_alloc(env, &out->col, (size_t)seen->start[seen->rows], sizeof *out->col, "the items' trends"));
     LT_TRY(lt_alloc(env, &out->time, (size_t)seen->start[seen->rows], sizeof *out->time, "the items' trends"));
     for (int32_t u = 0; u < seen->rows; u++) {
+        if (u % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         for (int64_t k = seen->start[u]; k < seen->start[u + 1]; k++) {
             bool split;
 

@@ -43,9 +43,12 @@ static lt_status find_latest(lt_env *env, const double *time, int64_t n, double 
     LT_TRY(lt_latest_time(env, some, kept, &most));
     lt_free(env, some);
     *latest = most;
-    for (int64_t i = 0; i < n; i++)
+    for (int64_t i = 0; i < n; i++) {
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         if (time[i] > *latest && time[i] <= most + 7 * DAY)
             *latest = time[i];
+    }
     return LT_OK;
 }
 
@@ -352,14 +355,17 @@ static lt_status profile_side(lt_env *env, const lt_encoder *e, const lt_table *
     return LT_OK;
 }
 
-static void offer_examples(reservoirs *r, const lt_profile *p, const lt_examples *ex)
+static lt_status offer_examples(lt_env *env, reservoirs *r, const lt_profile *p, const lt_examples *ex)
 {
     for (int64_t i = 0; i < ex->n; i++) {
         int day = day_of(p, ex->time[i]);
 
+        if (i % POLL_EVERY == 0)
+            LT_TRY(lt_poll(env));
         if (day < LT_DRIFT_DAYS && (ex->domain == NULL || !ex->domain[i]))
             offer(r, day, ex->row_first + i);
     }
+    return LT_OK;
 }
 
 static lt_status learn_row_days(lt_env *env, const lt_bundle *b, const lt_dataset *d, lt_profile *p)
@@ -374,9 +380,8 @@ static lt_status learn_row_days(lt_env *env, const lt_bundle *b, const lt_datase
     LT_TRY(open_reservoirs(env, DAY_FEATURES, &r));
     LT_TRY(lt_alloc(env, &row, (size_t)LT_DRIFT_DAYS * DAY_FEATURES, sizeof *row, "a profile's sample"));
     LT_TRY(lt_alloc(env, &day, (size_t)LT_DRIFT_DAYS * DAY_FEATURES, 1, "a profile's sample"));
-    offer_examples(&r, p, &d->train);
-    LT_TRY(lt_poll(env));
-    offer_examples(&r, p, &d->validation);
+    LT_TRY(offer_examples(env, &r, p, &d->train));
+    LT_TRY(offer_examples(env, &r, p, &d->validation));
     for (int k = 0; k < LT_DRIFT_DAYS; k++)
         for (int64_t j = 0; j < held(&r, k); j++) {
             row[n] = (int32_t)r.row[k * r.size + j];

@@ -431,18 +431,20 @@ uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, size_t *
 
 /* ---- the life of a model ---- */
 
-static void check_version(int version)
+int ltpg_version_argument(FunctionCallInfo fcinfo, int at)
 {
-    if (version < 1)
-        ereport(ERROR,
-                (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("version must be at least 1, not %d", version)));
+    if (PG_ARGISNULL(at))
+        return LTPG_ACTIVE_VERSION;
+    if (PG_GETARG_INT32(at) < 1)
+        ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("version must be at least 1, not %d", PG_GETARG_INT32(at))));
+    return PG_GETARG_INT32(at);
 }
 
 void ltpg_catalog_promote(const char *model, int version)
 {
     ltpg_version found;
 
-    check_version(version);
     ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
     SPI_connect();
     ltpg_catalog_lock(model, found.model_id);
@@ -462,7 +464,6 @@ void ltpg_catalog_drop_version(const char *model, int version)
     ltpg_version found;
     bool is_null;
 
-    check_version(version);
     ltpg_catalog_find(model, version, LTPG_OWN, false, &found);
     SPI_connect();
     ltpg_catalog_lock(model, found.model_id);

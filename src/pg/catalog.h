@@ -119,6 +119,11 @@ extern uint8 *ltpg_catalog_load(const ltpg_version *version, const char *part, s
 extern void ltpg_catalog_lock(const char *model, int model_id);
 /* Before the model's row is written or deleted: what serves its active version now will not be found any more. */
 extern void ltpg_catalog_supersede(int model_id);
+/* Stores a part that is not there yet, within SPI_connect. */
+extern void ltpg_catalog_store_part(int model_id, int version, const ltpg_part *part);
+
+/* The number of a version, argument `at`: LTPG_ACTIVE_VERSION for NULL; an error below 1. */
+extern int ltpg_version_argument(FunctionCallInfo fcinfo, int at);
 
 extern void ltpg_catalog_promote(const char *model, int version);
 /* Removes one version, for good; an error for the active one, and for the newest, so that no number comes again. */

@@ -26,12 +26,6 @@ extern void ltpg_give_name(ltpg_arguments *a, const char *value);
 extern void ltpg_give_relation(ltpg_arguments *a, Oid relation);
 extern void ltpg_give_float(ltpg_arguments *a, double value);
 
-/* Steps that files of the catalog share; the caller is connected to SPI. A part that is not there yet. */
-struct ltpg_part;
-extern void ltpg_catalog_store_part(int model_id, int version, const struct ltpg_part *part);
-/* Before the model's row is written or deleted: what serves its active version now will not be found any more. */
-extern void ltpg_catalog_supersede(int model_id);
-
 /* Who owns the catalog tables. */
 extern Oid ltpg_catalog_owner(void);
 /*
