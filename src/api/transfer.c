@@ -1,10 +1,10 @@
 /*
  * transfer.c: longtail.export_model and import_model: a version to bytes and back.
  *
- * The walk in: archive read -> texts, definition and parts checked -> relations found by name -> stored.  Import is a
- * trust boundary: a checksum is easily made, so nothing that is stored here was not read and made ready to serve first,
- * within longtail.training_memory.  What the core's readers take for granted is checked here: that texts are in the
- * database's encoding, and that the weights are of the kind the definition says.
+ * The walk in: archive read -> texts, definition, options and parts checked -> relations found by name -> stored.
+ * Import is a trust boundary: a checksum is easily made, so nothing that is stored here was not read and made ready to
+ * serve first, within longtail.training_memory.  What the core's readers take for granted is checked here: that texts
+ * are in the database's encoding, and that the weights are of the kind the definition says.
  */
 #include "longtail.h"
 
@@ -21,6 +21,7 @@
 #include "profile.h"
 #include "recommend.h"
 #include "relation.h"
+#include "transfer.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/lsyscache.h"
@@ -129,7 +130,7 @@ static void check_keys(lt_env *env, const lt_archive *a, const lt_dictionary *d)
 }
 
 /* Every text of a bundle, and of those within it. */
-static void check_texts(lt_env *env, const lt_archive *a, const lt_bundle *b)
+static void check_texts(lt_env *env, const lt_archive *a, Oid source, const lt_bundle *b)
 {
     const lt_encoder *encoders[] = {&b->row_encoder, &b->user_encoder, &b->item_encoder};
 
@@ -147,8 +148,9 @@ static void check_texts(lt_env *env, const lt_archive *a, const lt_bundle *b)
         check_keys(env, a, &b->items);
     check_text(a, b->rerank_options);
     ltpg_method_check(env, b->rerank, b->rerank_strength, b->rerank_options);
+    ltpg_import_check_rerank(b->rerank_options, source);
     for (int i = 0; i < b->model.n_parts; i++)
-        check_texts(env, a, &b->model.part[i]);
+        check_texts(env, a, source, &b->model.part[i]);
 }
 
 /* The kind of model that the definition says: what is served reads the columns it needs without asking again. */
@@ -184,7 +186,7 @@ static void read_end(lt_reader *r)
 }
 
 /* Reads a bundle and makes it ready to serve, as a session does that serves it. */
-static void read_bundle(lt_env *env, const lt_archive *a, const lt_archive_part *part, lt_bundle *b)
+static void read_bundle(lt_env *env, const lt_archive *a, Oid source, const lt_archive_part *part, lt_bundle *b)
 {
     lt_recommender recommender;
     lt_reader r;
@@ -193,7 +195,7 @@ static void read_bundle(lt_env *env, const lt_archive *a, const lt_archive_part 
     LTPG(env, lt_bundle_read(&r, b));
     read_end(&r);
     check_kind(a, b);
-    check_texts(env, a, b);
+    check_texts(env, a, source, b);
     LTPG(env, lt_recommender_init(env, &recommender, b));
 }
 
@@ -237,29 +239,24 @@ static void check_profile(lt_env *env, const lt_archive_part *part, const lt_bun
     LTPG(env, lt_profile_check(env, &profile, b));
 }
 
-static void check_parts(lt_env *env, const lt_archive *a)
+static void check_parts(lt_env *env, const lt_archive *a, Oid source)
 {
     const lt_archive_part *model = part_of(a, "model"), *other = part_of(a, "validated");
     lt_bundle b, validated;
 
     if (model == NULL)
         refuse("its weights are missing");
-    read_bundle(env, a, model, &b);
+    read_bundle(env, a, source, model, &b);
     check_histories(env, a, &b);
     check_profile(env, part_of(a, LTPG_PROFILE_PART), &b);
     if (other != NULL) {
-        read_bundle(env, a, other, &validated);
+        read_bundle(env, a, source, other, &validated);
         if (validated.user_id != b.user_id || validated.item_id != b.item_id || validated.label_kind != b.label_kind)
             refuse("the weights that were measured are of another model");
     }
 }
 
 /* ---- in: relations ---- */
-
-static bool can_be_read(Oid relation)
-{
-    return strchr("rvmfp", get_rel_relkind(relation)) != NULL && get_rel_relkind(relation) != '\0';
-}
 
 /* The one of that name, where the caller may look it up; LTPG_LEFT_BEHIND where there is none. */
 static Oid relation_of(const lt_archive *a, const lt_archive_relation *r)
@@ -274,19 +271,7 @@ static Oid relation_of(const lt_archive *a, const lt_archive_relation *r)
     if (!OidIsValid(schema) || isAnyTempNamespace(schema) || !LTPG_MAY_USE_SCHEMA(schema))
         return LTPG_LEFT_BEHIND;
     relation = get_relname_relid(r->name, schema);
-    return OidIsValid(relation) && can_be_read(relation) ? relation : LTPG_LEFT_BEHIND;
-}
-
-/*
- * Reading a view runs its functions as whoever reads, and here it would be the bytes that choose the view: only what
- * belongs to whom the caller trusts anyway is taken.  source: what the caller named.
- */
-static bool is_trusted(Oid relation, Oid source)
-{
-    Oid owner = ltpg_relation_owner(relation);
-
-    return superuser_arg(owner) || has_privs_of_role(owner, GetUserId()) ||
-           (OidIsValid(source) && owner == ltpg_relation_owner(source));
+    return OidIsValid(relation) && ltpg_import_can_be_read(relation) ? relation : LTPG_LEFT_BEHIND;
 }
 
 /* With a notice where it is left behind. role: what it is to the model; then: what follows of that. */
@@ -295,7 +280,7 @@ static Oid find_relation(const lt_archive *a, const lt_archive_relation *r, Oid 
 {
     Oid relation = relation_of(a, r);
 
-    if (relation != LTPG_LEFT_BEHIND && is_trusted(relation, source))
+    if (relation != LTPG_LEFT_BEHIND && ltpg_import_trusts(relation, source))
         return relation;
     if (relation != LTPG_LEFT_BEHIND)
         ereport(NOTICE,
@@ -315,7 +300,7 @@ static Oid source_argument(FunctionCallInfo fcinfo)
 {
     Oid source = PG_GETARG_OID(2);
 
-    if (!can_be_read(source))
+    if (!ltpg_import_can_be_read(source))
         ereport(ERROR, (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                         errmsg("source %s is nothing that rows can be read from",
                                get_rel_name(source) == NULL ? psprintf("with OID %u", source)
@@ -335,10 +320,9 @@ static void check_columns(const ltpg_definition *d)
             ltpg_column_find(d->source, column[i], role[i], &type);
 }
 
-static void find_relations(FunctionCallInfo fcinfo, const lt_archive *a, ltpg_definition *d)
+/* named: the source that the caller named, or InvalidOid. */
+static void find_relations(const lt_archive *a, Oid named, ltpg_definition *d)
 {
-    Oid named = PG_ARGISNULL(2) ? InvalidOid : source_argument(fcinfo);
-
     d->source = OidIsValid(named)
                     ? named
                     : find_relation(a, &a->source, InvalidOid, "source",
@@ -453,6 +437,7 @@ Datum longtail_import_model(PG_FUNCTION_ARGS)
     lt_env *env;
     bytea *bytes;
     bool exists;
+    Oid source;
     int version;
 
     PreventCommandIfReadOnly("longtail.import_model()");
@@ -466,12 +451,15 @@ Datum longtail_import_model(PG_FUNCTION_ARGS)
     check_text(&archive, archive.release);
     take_definition(&archive, model, &definition);
     take_training(&archive, exists, &training);
+    source = PG_ARGISNULL(2) ? InvalidOid : source_argument(fcinfo);
+    definition.options = ltpg_import_options(definition.options, source, !exists);
+    training.options = ltpg_import_options(training.options, source, false);
     memory = AllocSetContextCreate(CurrentMemoryContext, "longtail import", ALLOCSET_DEFAULT_SIZES);
     old = MemoryContextSwitchTo(memory);
-    check_parts(ltpg_env(memory, ltpg_training_memory), &archive);
+    check_parts(ltpg_env(memory, ltpg_training_memory), &archive, source);
     MemoryContextSwitchTo(old);
     MemoryContextDelete(memory);
-    find_relations(fcinfo, &archive, &definition);
+    find_relations(&archive, source, &definition);
     version = ltpg_catalog_store(&definition, !exists, &training, parts, take_parts(&archive, parts));
     PG_RETURN_INT32(version);
 }

@@ -295,6 +295,74 @@ SET ROLE transfer_eve;
 SELECT is(longtail.import_model('own', longtail.export_model('eve')), 1, 'imported by who has them');
 SELECT is((SELECT (source, user_features)::text FROM longtail.models WHERE model = 'own'), '(eve.view,eve.people)', 'they are found by name');
 RESET ROLE;
+
+-- nor by the options within
+SET ROLE transfer_eve;
+CREATE VIEW eve.kinds AS SELECT i, 'kind ' || i % 3 AS kind FROM generate_series(0, 8) i;
+CREATE VIEW eve.alike AS SELECT i, (i + 1) % 9 AS j, 0.5 AS similarity FROM generate_series(0, 8) i;
+CREATE VIEW eve.friends AS SELECT DISTINCT u, 1 + u % 20 AS friend_id FROM eve.rows;
+CREATE VIEW eve.shop AS SELECT u, 9 - i AS i FROM eve.rows;
+CREATE TABLE eve.naming (model text, algorithm text, option text, relation text, options jsonb);
+INSERT INTO eve.naming VALUES
+    ('eve attributes', 'popularity', 'attributes', 'eve.kinds',
+     '{"rerank": "calibrated", "rerank_strength": 0.5, "rerank_options": {"attribute": "kind", "attributes": "eve.kinds"}}'),
+    ('eve packed', 'popularity', 'attributes', 'eve.kinds',
+     '{"rerank": {"method": "calibrated", "strength": 0.5, "options": {"attribute": "kind", "attributes": "EVE.Kinds"}}}'),
+    ('eve then', 'popularity', 'attributes', 'eve.kinds',
+     '{"rerank": "random", "rerank_strength": 0.1, "rerank_options": {"then": [{"method": "calibrated", "strength": 0.5, "attribute": "kind", "attributes": "eve.kinds"}]}}'),
+    ('eve similarity', 'als', 'similarity', 'eve.alike',
+     '{"factors": 2, "rerank": "mmr", "rerank_strength": 0.5, "rerank_options": {"similarity": "eve.alike"}}'),
+    ('eve social', 'user_knn', 'social', 'eve.friends', '{"social": "eve.friends"}'),
+    ('eve domain', 'popularity', 'domain_source', 'eve.shop', '{"domain": {"source": "eve.shop", "weight": 0.5}}'),
+    ('eve domain_source', 'popularity', 'domain_source', 'eve.shop', '{"domain_source": "eve.shop"}');
+SELECT longtail.train(model, 'eve.rows', algorithm, 'u', 'i', options => options) FROM eve.naming;
+CREATE TABLE eve.bytes AS SELECT *, longtail.export_model(model) AS bytes FROM eve.naming;
+CREATE OR REPLACE VIEW eve.kinds AS SELECT i, 'kind ' || i % 3 AS kind FROM generate_series(0, 8) i WHERE eve.run();
+CREATE OR REPLACE VIEW eve.alike AS SELECT i, (i + 1) % 9 AS j, 0.5 AS similarity FROM generate_series(0, 8) i WHERE eve.run();
+CREATE OR REPLACE VIEW eve.friends AS SELECT DISTINCT u, 1 + u % 20 AS friend_id FROM eve.rows WHERE eve.run();
+CREATE OR REPLACE VIEW eve.shop AS SELECT u, 9 - i AS i FROM eve.rows WHERE eve.run();
+RESET ROLE;
+SET client_min_messages = error;
+-- What an import, and then a list, a training and forgetting come to.
+CREATE FUNCTION used(name text, bytes bytea, source regclass DEFAULT NULL) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE said text; detail text;
+BEGIN
+    PERFORM longtail.import_model(name, bytes, source);
+    PERFORM longtail.recommend(name, 3, 2);
+    IF EXISTS (SELECT FROM longtail.models m WHERE m.model = name AND m.source IS NULL) THEN
+        PERFORM longtail.drop_model(name);
+        PERFORM longtail.import_model(name, bytes, 'own_rows');
+    END IF;
+    PERFORM longtail.retrain(name);
+    PERFORM longtail.forget(name, 3);
+    SELECT 'used with ' || m.options::text INTO said FROM longtail.models m WHERE m.model = name;
+    PERFORM longtail.drop_model(name);
+    RETURN said;
+EXCEPTION WHEN OTHERS THEN
+    GET STACKED DIAGNOSTICS detail = PG_EXCEPTION_DETAIL;
+    RETURN concat_ws(' | ', SQLSTATE, SQLERRM, NULLIF(detail, ''));
+END $$;
+CREATE TABLE own_rows AS TABLE eve.rows;
+SELECT is(used('x', bytes), format('42501 | option "%s" of the exported model names %s | %s belongs to role "transfer_eve", and is read as whoever uses the model.',
+                                   option, CASE model WHEN 'eve packed' THEN 'EVE.Kinds' ELSE relation END, CASE model WHEN 'eve packed' THEN 'EVE.Kinds' ELSE relation END), model || ' is refused')
+FROM eve.bytes WHERE option IN ('attributes', 'similarity');
+SELECT is(used('x', with_other(with_other(bytes, '"' || option::bytea || '"', overlay('"' || option || '"' PLACING 'z' FROM 3)::bytea),
+                               '"' || option::bytea || '"', overlay('"' || option || '"' PLACING 'z' FROM 3)::bytea)) ~ '^42501 .* belongs to', true, model || ' in the weights alone is too')
+FROM eve.bytes WHERE option IN ('attributes', 'similarity');
+SELECT is(used('x', bytes), 'used with ' || (options - 'social' - 'domain' - 'domain_source')::text, model || ' is left out') FROM eve.bytes WHERE option IN ('social', 'domain_source');
+SELECT matches(used('x', bytes, 'eve.rows'), '^P0001 .* ran as postgres', model || ' where a source of its owner is named') FROM eve.bytes;
+SELECT matches(used('x', with_other(with_other(bytes, 'eve.alike', '999999999'), 'eve.alike', '999999999')), '^42501 .* There is no relation 999999999', 'a number that any relation may have by then') FROM eve.bytes WHERE model = 'eve similarity';
+DROP VIEW eve.alike;
+SELECT matches(used('x', bytes), '^42501 .* There is no relation eve.alike here to read', 'one that is not there, yet') FROM eve.bytes WHERE model = 'eve similarity';
+CREATE VIEW eve.alike AS SELECT i, (i + 1) % 9 AS j, 0.5 AS similarity FROM generate_series(0, 8) i;
+SELECT matches(used('x', bytes), '^used with ', 'one of the importing role') FROM eve.bytes WHERE model = 'eve similarity';
+DROP VIEW eve.alike;
+SET client_min_messages = warning;
+SET ROLE transfer_eve;
+SELECT is(longtail.import_model('own ' || model, bytes), 1, model || ' imported by who has the relation') FROM eve.bytes WHERE relation <> 'eve.alike';
+RESET ROLE;
+SELECT is((SELECT count(*) FROM longtail.models m JOIN eve.bytes b ON m.model = 'own ' || b.model AND m.options = b.options), 6::bigint, 'with its options');
+SELECT longtail.drop_model(m.model) FROM longtail.models m JOIN eve.bytes b ON m.model IN (b.model, 'own ' || b.model);
 DROP TABLE public.transfer_bytes;
 SELECT longtail.drop_model(model) FROM longtail.models WHERE model IN ('eve', 'own', 'named', 'from eve');
 DROP OWNED BY transfer_eve CASCADE;
