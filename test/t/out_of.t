@@ -106,6 +106,7 @@ sub try_fault
     my $said   = $failed ? "$1 $2" : $told;
     $count++;
     if ($told =~ /^(?:FATAL|PANIC)|server closed|connection to server/m) { push @wrong, "the session ends: $told" }
+    elsif ($said =~ /^58P01 could not load library/) { } # the C library's loader calls memory it does not get a missing file
     elsif ($failed) { push @wrong, "an error of another kind: $said" if $failed !~ /^(?:$states)$/ }
     elsif ($told ne $right{$name}) { push @wrong, "another answer: $told" }
     $outcome{ $failed || 'done without' }++;
@@ -279,7 +280,8 @@ SKIP: {
     # PostgreSQL stops when it cannot write ahead, and starts again once there is room.
     sql($_) for q{ALTER SYSTEM SET min_wal_size = '32MB'}, 'ALTER SYSTEM SET fsync = on', 'CHECKPOINT';
     $server->stop('fast');
-    $path = small("$ENV{LONGTAIL_SERVER}/out_of_small", 96);
+    my ($wal) = qx(du -sm '$server->{data}/pg_wal') =~ /(\d+)/;
+    $path = small("$ENV{LONGTAIL_SERVER}/out_of_small", $wal + 64);
     $server->as_server('/bin/sh', '-c', "mv $server->{data}/pg_wal/* $path && rmdir $server->{data}/pg_wal && ln -s $path $server->{data}/pg_wal") == 0 or die "pg_wal\n";
     defined $server->start or die "the server does not start\n";
     my $had = sql('SELECT count(*) FROM longtail.model_versions WHERE model = \'large\'');
