@@ -343,19 +343,19 @@ EXCEPTION WHEN OTHERS THEN
     RETURN concat_ws(' | ', SQLSTATE, SQLERRM, NULLIF(detail, ''));
 END $$;
 CREATE TABLE own_rows AS TABLE eve.rows;
-SELECT is(used('x', bytes), format('42501 | option "%s" of the exported model names %s | %s belongs to role "transfer_eve", and is read as whoever uses the model.',
+SELECT is(used('used', bytes), format('42501 | option "%s" of the exported model names %s | %s belongs to role "transfer_eve", and is read as whoever uses the model.',
                                    option, CASE model WHEN 'eve packed' THEN 'EVE.Kinds' ELSE relation END, CASE model WHEN 'eve packed' THEN 'EVE.Kinds' ELSE relation END), model || ' is refused')
 FROM eve.bytes WHERE option IN ('attributes', 'similarity');
-SELECT is(used('x', with_other(with_other(bytes, '"' || option::bytea || '"', overlay('"' || option || '"' PLACING 'z' FROM 3)::bytea),
+SELECT is(used('used', with_other(with_other(bytes, '"' || option::bytea || '"', overlay('"' || option || '"' PLACING 'z' FROM 3)::bytea),
                                '"' || option::bytea || '"', overlay('"' || option || '"' PLACING 'z' FROM 3)::bytea)) ~ '^42501 .* belongs to', true, model || ' in the weights alone is too')
 FROM eve.bytes WHERE option IN ('attributes', 'similarity');
-SELECT is(used('x', bytes), 'used with ' || (options - 'social' - 'domain' - 'domain_source')::text, model || ' is left out') FROM eve.bytes WHERE option IN ('social', 'domain_source');
-SELECT matches(used('x', bytes, 'eve.rows'), '^P0001 .* ran as postgres', model || ' where a source of its owner is named') FROM eve.bytes;
-SELECT matches(used('x', with_other(with_other(bytes, 'eve.alike', '999999999'), 'eve.alike', '999999999')), '^42501 .* There is no relation 999999999', 'a number that any relation may have by then') FROM eve.bytes WHERE model = 'eve similarity';
+SELECT is(used('used', bytes), 'used with ' || (options - 'social' - 'domain' - 'domain_source')::text, model || ' is left out') FROM eve.bytes WHERE option IN ('social', 'domain_source');
+SELECT matches(used('used', bytes, 'eve.rows'), '^P0001 .* ran as postgres', model || ' where a source of its owner is named') FROM eve.bytes;
+SELECT matches(used('used', with_other(with_other(bytes, 'eve.alike', '999999999'), 'eve.alike', '999999999')), '^42501 .* There is no relation 999999999', 'a number that any relation may have by then') FROM eve.bytes WHERE model = 'eve similarity';
 DROP VIEW eve.alike;
-SELECT matches(used('x', bytes), '^42501 .* There is no relation eve.alike here to read', 'one that is not there, yet') FROM eve.bytes WHERE model = 'eve similarity';
+SELECT matches(used('used', bytes), '^42501 .* There is no relation eve.alike here to read', 'one that is not there, yet') FROM eve.bytes WHERE model = 'eve similarity';
 CREATE VIEW eve.alike AS SELECT i, (i + 1) % 9 AS j, 0.5 AS similarity FROM generate_series(0, 8) i;
-SELECT matches(used('x', bytes), '^used with ', 'one of the importing role') FROM eve.bytes WHERE model = 'eve similarity';
+SELECT matches(used('used', bytes), '^used with ', 'one of the importing role') FROM eve.bytes WHERE model = 'eve similarity';
 DROP VIEW eve.alike;
 SET client_min_messages = warning;
 SET ROLE transfer_eve;
