@@ -50,7 +50,7 @@ static void check_definition(const ltpg_definition *d, const lt_algorithm *algor
                                     : errmsg("algorithm \"%s\" needs user_column and item_column", algorithm->name)));
 }
 
-static int store(ltpg_run *run, bool new_definition)
+static int store(ltpg_run *run, int begun_with, bool new_definition)
 {
     lt_writer model, seen, counted_bytes;
     ltpg_part parts[5];
@@ -89,7 +89,7 @@ static int store(ltpg_run *run, bool new_definition)
     if (run->profile.n > 0)
         parts[n_parts++] = (ltpg_part){LTPG_PROFILE_PART, run->profile.bytes, run->profile.n};
     run->result.trained = GetCurrentTimestamp();
-    return ltpg_catalog_store(run->definition, new_definition, &run->result, parts, n_parts);
+    return ltpg_catalog_store(run->definition, begun_with, new_definition, &run->result, parts, n_parts);
 }
 
 static Datum result_row(FunctionCallInfo fcinfo, const ltpg_run *run, int version)
@@ -123,9 +123,12 @@ static Datum result_row(FunctionCallInfo fcinfo, const ltpg_run *run, int versio
     return HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(description), value, null));
 }
 
-/* Everything from a definition on. given: options laid over the definition's for this version, or NULL. */
-static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, bool new_definition,
-                   bool has_active)
+/*
+ * Everything from a definition on. given: options laid over the definition's for this version, or NULL; begun_with: the
+ * model's id, 0: there is none yet.
+ */
+static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const Jsonb *given, int begun_with,
+                   bool new_definition, bool has_active)
 {
     ltpg_run run = {.definition = definition};
     lt_env *env = ltpg_env(CurrentMemoryContext, 0);
@@ -155,7 +158,7 @@ static Datum train(FunctionCallInfo fcinfo, ltpg_definition *definition, const J
     INSTR_TIME_SET_CURRENT(end);
     INSTR_TIME_SUBTRACT(end, start);
     run.result.seconds = INSTR_TIME_GET_DOUBLE(end);
-    version = store(&run, new_definition);
+    version = store(&run, begun_with, new_definition);
     run.spilled += ltpg_env_close_files(run.env);
     ltpg_progress_end(run.progress);
     if (has_active && !new_definition)
@@ -200,9 +203,9 @@ Datum longtail_train(PG_FUNCTION_ARGS)
     d->options = PG_GETARG_JSONB_P(10);
     /* Before the work: whoever may not replace the model need not wait to be told. */
     if (!ltpg_catalog_find(d->name, LTPG_NO_VERSION, LTPG_OWN, true, &found))
-        PG_RETURN_DATUM(train(fcinfo, d, NULL, true, false));
+        PG_RETURN_DATUM(train(fcinfo, d, NULL, 0, true, false));
     ltpg_catalog_training_begins(found.model_id);
-    result = train(fcinfo, d, NULL, true, false);
+    result = train(fcinfo, d, NULL, found.model_id, true, false);
     PopActiveSnapshot();
     PG_RETURN_DATUM(result);
 }
@@ -217,8 +220,8 @@ Datum longtail_retrain(PG_FUNCTION_ARGS)
     PreventCommandIfReadOnly("longtail.retrain()");
     ltpg_catalog_find(name, LTPG_NO_VERSION, LTPG_OWN, false, &found);
     ltpg_catalog_training_begins(found.model_id);
-    result = train(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1), false,
-                   found.version > 0);
+    result = train(fcinfo, ltpg_catalog_definition(found.model_id, LTPG_NO_VERSION), PG_GETARG_JSONB_P(1),
+                   found.model_id, false, found.version > 0);
     PopActiveSnapshot();
     PG_RETURN_DATUM(result);
 }

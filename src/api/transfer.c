@@ -460,6 +460,7 @@ Datum longtail_import_model(PG_FUNCTION_ARGS)
     MemoryContextSwitchTo(old);
     MemoryContextDelete(memory);
     find_relations(&archive, source, &definition);
-    version = ltpg_catalog_store(&definition, !exists, &training, parts, take_parts(&archive, parts));
+    version = ltpg_catalog_store(&definition, exists ? found.model_id : 0, !exists, &training, parts,
+                                 take_parts(&archive, parts));
     PG_RETURN_INT32(version);
 }

@@ -141,8 +141,25 @@ void ltpg_catalog_supersede(int model_id)
         ltpg_shared_supersede(&active);
 }
 
-/* Creates the model, or replaces the definition of one that the caller owns; returns its id, its row locked. */
-static int store_definition(const ltpg_definition *d)
+/*
+ * Forgetting waits for trainings of the model it is asked for, by its id: one that began with another model of this
+ * name, or with none, was not waited for, and may have read whoever was forgotten since.
+ */
+static void check_same_model(const char *name, int model_id, int begun_with)
+{
+    if (model_id == begun_with)
+        return;
+    ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+                    begun_with == 0 ? errmsg("model \"%s\" was made by another session while it was trained", name)
+                                    : errmsg("model \"%s\" was dropped and made again while it was trained", name),
+                    errhint("Train again.")));
+}
+
+/*
+ * Creates the model, or replaces the definition of the one that the training began with (0: none), which the caller
+ * owns; returns its id, its row locked.
+ */
+static int store_definition(const ltpg_definition *d, int begun_with)
 {
     ltpg_arguments a = {0};
     ltpg_role owner = ltpg_role_of(GetUserId());
@@ -163,6 +180,7 @@ static int store_definition(const ltpg_definition *d)
     if (model_id == 0)
         ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                         errmsg("model \"%s\" was dropped while it was trained", d->name)));
+    check_same_model(d->name, model_id, begun_with);
     ltpg_catalog_supersede(model_id);
     memset(&a, 0, sizeof a);
     ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
@@ -310,16 +328,18 @@ static void set_active(int model_id, int version)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT), errmsg("version %d was dropped meanwhile", version)));
 }
 
-int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
-                       const ltpg_part *parts, int n_parts)
+int ltpg_catalog_store(const ltpg_definition *definition, int begun_with, bool new_definition,
+                       const ltpg_training *training, const ltpg_part *parts, int n_parts)
 {
     int model_id, version;
 
     SPI_connect();
-    model_id = new_definition ? store_definition(definition) : lock_model(definition->name);
+    model_id = new_definition ? store_definition(definition, begun_with) : lock_model(definition->name);
     if (model_id == 0)
         ereport(ERROR, (errcode(ERRCODE_UNDEFINED_OBJECT),
                         errmsg("model \"%s\" was dropped while it was trained", definition->name)));
+    if (!new_definition)
+        check_same_model(definition->name, model_id, begun_with);
     version = next_version(model_id);
     store_version(model_id, version, definition, training);
     for (int i = 0; i < n_parts; i++)

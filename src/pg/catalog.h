@@ -95,12 +95,13 @@ typedef struct ltpg_part {
 } ltpg_part;
 
 /*
- * Stores a version in the current transaction and returns its number. new_definition: creates the model, or replaces
- * the definition of an existing one that the caller owns; else the model must exist. Concurrent stores of one model
- * wait for each other only here.
+ * Stores a version in the current transaction and returns its number. begun_with: the id of the model of that name when
+ * the training began, 0: there was none; where there is another by now, 40001. new_definition: creates the model, or
+ * replaces the definition of an existing one that the caller owns; else the model must exist. Concurrent stores of one
+ * model wait for each other only here.
  */
-extern int ltpg_catalog_store(const ltpg_definition *definition, bool new_definition, const ltpg_training *training,
-                              const ltpg_part *parts, int n_parts);
+extern int ltpg_catalog_store(const ltpg_definition *definition, int begun_with, bool new_definition,
+                              const ltpg_training *training, const ltpg_part *parts, int n_parts);
 extern bool ltpg_catalog_has_part(const ltpg_version *version, const char *part);
 /*
  * Stores a version like an existing one but for what grew, in the current transaction, makes it the active one and

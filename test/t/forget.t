@@ -123,6 +123,34 @@ is(answer($forgetter), here(q{SELECT count(*) FROM longtail.model_versions}), 'e
 is(traces('somebody-39'), '', 'the imported one too');
 is(here(q{SELECT count(*) FROM longtail.model_data LEFT JOIN longtail.model_version USING (model_id, version) WHERE algorithm IS NULL}), 0, 'and nothing is stored of one that was dropped');
 
+# Two first trainings of a name: forgetting waits for neither, so that the later one fails.
+my $verbose = session(@here, '-v', 'VERBOSITY=verbose');
+my $make = q{SELECT version FROM longtail.train('new', 'bought', 'ease', 'user_id', 'item_id', options => '{"domain_source": "later"}')};
+ask($holder = session(@here), 'BEGIN; LOCK TABLE later');
+request($verbose, $make);
+ok(waits_for($verbose, 'relation'), 'a first training has read the source, and waits for the other one');
+is(here(q{SELECT version FROM longtail.train('new', 'bought', 'ease', 'user_id', 'item_id')}), 1, 'another one is done before');
+here(q{BEGIN; DELETE FROM bought WHERE user_id = 'somebody-41'; DELETE FROM people WHERE user_id = 'somebody-41';
+       SELECT longtail.forget('new', 'somebody-41'); SELECT longtail.forget('shop', 'somebody-41'); COMMIT});
+ask($holder, 'COMMIT');
+like(answer($verbose), qr/40001.*made by another session/, 'who was forgotten meanwhile is not brought back');
+is(traces('somebody-41'), '', 'nothing has the id');
+like(ask($verbose, $make), qr/^2$/m, 'training again makes a version');
+
+# A model dropped and made again is another one, and no training that began with the old one stores into it.
+for my $training (q{SELECT version FROM longtail.retrain('new')}, $make) {
+    ask($holder, 'BEGIN; LOCK TABLE later');
+    request($verbose, $training);
+    ok(waits_for($verbose, 'relation'), 'a training waits');
+    here(q{SELECT longtail.drop_model('new')});
+    here(q{SELECT longtail.train('new', 'bought', 'popularity', 'user_id', 'item_id')});
+    ask($holder, 'COMMIT');
+    like(answer($verbose), qr/40001.*dropped and made again/, 'it fails');
+    is(here(q{SELECT string_agg(version || ' ' || algorithm, ', ') FROM longtail.model_versions WHERE model = 'new'}), '1 popularity', 'the new model has its own version alone');
+    here($make) if $training ne $make;
+}
+leave($_) for $verbose, $holder;
+
 leave($_) for $server, $trainer, $forgetter;
 system('dropdb', $database);
 done_testing;
