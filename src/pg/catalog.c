@@ -9,6 +9,7 @@
 #include <math.h>
 
 #include "access/htup_details.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "catalog_forget.h"
 #include "catalog_query.h"
@@ -143,11 +144,19 @@ void ltpg_catalog_supersede(int model_id)
 
 /*
  * Forgetting waits for trainings of the model it is asked for, by its id: one that began with another model of this
- * name, or with none, was not waited for, and may have read whoever was forgotten since.
+ * name, or with none, was not waited for, and may have read whoever was forgotten since.  But for a model that this
+ * transaction itself has made: the statement that trains it again does not see it yet when it begins.
  */
 static void check_same_model(const char *name, int model_id, int begun_with)
 {
+    ltpg_arguments a = {0};
+    bool is_null;
+
     if (model_id == begun_with)
+        return;
+    ltpg_give(&a, INT4OID, Int32GetDatum(model_id));
+    ltpg_catalog_run("SELECT xmin FROM longtail.model WHERE model_id = $1", &a, false, SPI_OK_SELECT);
+    if (SPI_processed == 1 && TransactionIdIsCurrentTransactionId(DatumGetTransactionId(ltpg_field(0, 1, &is_null))))
         return;
     ereport(ERROR, (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
                     begun_with == 0 ? errmsg("model \"%s\" was made by another session while it was trained", name)
